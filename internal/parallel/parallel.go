@@ -1,0 +1,2 @@
+// Package parallel runs the parts of one problem on a small pool of persistent workers.
+package parallel
