@@ -52,7 +52,20 @@ func arrayOver[T elem](dtype DType, shape []int, s []T) Array {
 // Len returns the number of elements.
 func (a Array) Len() int { return a.n }
 
-func elements[T elem](a Array, want DType) []T {
+// Elements returns the elements of an array as T, which must be the Go type of its element type; otherwise it panics.
+func Elements[T elem](a Array) []T {
+	var zero T
+	want := Bool
+	switch any(zero).(type) {
+	case float32:
+		want = Float32
+	case float64:
+		want = Float64
+	case int32:
+		want = Int32
+	case int64:
+		want = Int64
+	}
 	if a.DType != want {
 		panic(fmt.Sprintf("graph: an array of %v read as %v", a.DType, want))
 	}
@@ -60,19 +73,19 @@ func elements[T elem](a Array, want DType) []T {
 }
 
 // F32 returns the elements of a Float32 array; like its siblings it panics if the array has another element type.
-func (a Array) F32() []float32 { return elements[float32](a, Float32) }
+func (a Array) F32() []float32 { return Elements[float32](a) }
 
 // F64 returns the elements of a Float64 array.
-func (a Array) F64() []float64 { return elements[float64](a, Float64) }
+func (a Array) F64() []float64 { return Elements[float64](a) }
 
 // I32 returns the elements of an Int32 array.
-func (a Array) I32() []int32 { return elements[int32](a, Int32) }
+func (a Array) I32() []int32 { return Elements[int32](a) }
 
 // I64 returns the elements of an Int64 array.
-func (a Array) I64() []int64 { return elements[int64](a, Int64) }
+func (a Array) I64() []int64 { return Elements[int64](a) }
 
 // Bool returns the elements of a Bool array.
-func (a Array) Bool() []bool { return elements[bool](a, Bool) }
+func (a Array) Bool() []bool { return Elements[bool](a) }
 
 // Bytes returns the memory of the elements.
 func (a Array) Bytes() []byte { return unsafe.Slice((*byte)(a.data), a.n*a.DType.Size()) }

@@ -36,7 +36,7 @@ type Def struct {
 }
 
 // Pointwise computes one element of the result from one element of each operand, over blocks. dst may be one of the operands;
-// operands of length 1 are scalars, all others have dst's length.
+// operands of length 1 are scalars, all others have dst's length. At most four operands. An operator with a Pointwise needs no Eval.
 type Pointwise struct {
 	F32 func(attr any, dst []float32, in [][]float32)
 	F64 func(attr any, dst []float64, in [][]float64)
@@ -70,10 +70,14 @@ type Call struct {
 	In      []Array
 	Out     []Array // one; for a tuple one for each part
 	Scratch []byte  // at least Def.Scratch bytes; its content is undefined
+	Binding Binding // the sizes of symbols, for operators with dimensions among their attributes
 
 	// Parallel calls do(0), …, do(parts-1), on several goroutines where that helps, and returns when all are done. The split
 	// must depend on the problem alone, so that results do not depend on the number of workers. It may be nil.
 	Parallel func(parts int, do func(part int))
+
+	blocks32 [][]float32 // working memory of pointwise operators
+	blocks64 [][]float64
 }
 
 // Sample describes operands for testing an operator: gradients are checked by finite differences at random values from it.

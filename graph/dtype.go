@@ -176,6 +176,9 @@ func (t Type) check() error {
 	if !t.DType.Valid() {
 		return Errorf(ErrDType, "%v is no element type; use graph.Float32, Float64, Int32, Int64 or Bool", t.DType)
 	}
+	if len(t.Shape) > MaxRank {
+		return Errorf(ErrShape, "%d dimensions are more than the %d that Tapir handles", len(t.Shape), MaxRank)
+	}
 	for i, d := range t.Shape {
 		switch {
 		case d.IsSymbolic() && !d.Valid():
@@ -189,4 +192,14 @@ func (t Type) check() error {
 		return Errorf(ErrShape, "the size of %v overflows: the product of its dimensions must stay below 2^63 bytes", t)
 	}
 	return nil
+}
+
+// IsValid reports whether every dimension is Valid.
+func (s Shape) IsValid() bool {
+	for _, d := range s {
+		if !d.Valid() {
+			return false
+		}
+	}
+	return true
 }

@@ -15,17 +15,18 @@ type Graph struct {
 	names   map[string]*Node // leaves
 	defs    map[*Def]uint64
 	seed    maphash.Seed
-	assigns []Assignment
+	assigns []Update
 	err     error // the first one, for Err
 
 	origin    *Node // while a gradient rule or a rewrite runs: the node it is about
 	rewriting bool
 }
 
-// Assignment is an update of a variable that belongs to the model itself, such as a running mean.
-type Assignment struct {
-	Variable *Node
-	Value    *Node
+// Update says that a parameter or variable becomes the value of an expression when a step commits. Expressions see the values
+// from before the step.
+type Update struct {
+	Target *Node // a Param or Variable
+	Value  *Node // of the same type
 }
 
 // New returns an empty graph.
@@ -322,16 +323,16 @@ func (g *Graph) Assign(v, value *Node) error {
 		return fail(ErrShape, "the variable is %v, the value %v", v.typ, value.typ)
 	}
 	for _, a := range g.assigns {
-		if a.Variable == v {
+		if a.Target == v {
 			return fail(ErrName, "it is assigned already")
 		}
 	}
-	g.assigns = append(g.assigns, Assignment{v, value})
+	g.assigns = append(g.assigns, Update{v, value})
 	return nil
 }
 
-// Assignments returns what Assign recorded, in order.
-func (g *Graph) Assignments() []Assignment { return g.assigns }
+// Assigned returns what Assign recorded, in order.
+func (g *Graph) Assigned() []Update { return g.assigns }
 
 // Nodes returns all valid nodes in topological order. The slice must not be changed.
 func (g *Graph) Nodes() []*Node { return g.nodes }

@@ -13,7 +13,7 @@ func (g *Graph) String() string {
 		fmt.Fprintf(&b, "%s : %v\t%v\n", n.definition(), n.typ, n.pos)
 	}
 	for _, a := range g.assigns {
-		fmt.Fprintf(&b, "%s := %%%d\n", a.Variable.name, a.Value.id)
+		fmt.Fprintf(&b, "%s := %%%d\n", a.Target.name, a.Value.id)
 	}
 	return alignTabs(b.String())
 }
