@@ -49,6 +49,12 @@ func arrayOver[T elem](dtype DType, shape []int, s []T) Array {
 	return Array{DType: dtype, Shape: shape, data: unsafe.Pointer(unsafe.SliceData(s)), n: len(s)}
 }
 
+// As returns the same elements under another shape of the same size.
+func (a Array) As(shape []int) Array {
+	a.Shape = shape
+	return a
+}
+
 // Len returns the number of elements.
 func (a Array) Len() int { return a.n }
 

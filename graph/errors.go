@@ -68,13 +68,16 @@ func (e *Error) Format(f fmt.State, verb rune) {
 // Locate returns err with the position and the expression of n, for errors that arise where only the node is known. An error
 // that has a position already is returned as it is.
 func Locate(err error, n *Node) error {
-	if err == nil || n == nil {
+	if n == nil {
 		return err
 	}
 	return locate(err, n.Pos(), n.Expr())
 }
 
 func locate(err error, pos Position, expr string) error {
+	if err == nil {
+		return nil
+	}
 	var known *Error
 	if !errors.As(err, &known) {
 		return &Error{Kind: err, Pos: pos, Expr: expr, Msg: err.Error(), stack: errors.New("")}

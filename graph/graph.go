@@ -171,7 +171,10 @@ func (g *Graph) check(n *Node) error {
 	if err == nil {
 		n.key, err = encodeAttr(n.attr)
 	}
-	return locate(err, n.pos, n.Expr())
+	if err != nil {
+		err = locate(err, n.pos, n.Expr())
+	}
+	return err
 }
 
 func inferType(n *Node) (err error) {

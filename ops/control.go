@@ -34,6 +34,14 @@ func Get(tuple *graph.Node, i int) *graph.Node {
 	return graph.Apply(GetDef, partAttr{i}, tuple)
 }
 
+// Part returns which part of its tuple a Get node is.
+func Part(get *graph.Node) int {
+	if attr, ok := get.Attr().(partAttr); ok {
+		return attr.Part
+	}
+	return -1
+}
+
 // Tuple makes one value of several. Gradient rules of operators with several results receive their cotangents as one.
 func Tuple(parts ...*graph.Node) *graph.Node { return graph.Apply(TupleDef, nil, parts...) }
 

@@ -60,6 +60,14 @@ func Transpose(x *graph.Node, perm ...int) *graph.Node {
 	return graph.Apply(TransposeDef, permAttr{append([]int(nil), perm...)}, x)
 }
 
+// Permutation returns the permutation of a Transpose node, nil for other nodes.
+func Permutation(n *graph.Node) []int {
+	if n.Is(TransposeDef) {
+		return n.Attr().(permAttr).Perm
+	}
+	return nil
+}
+
 // BroadcastTo repeats x along new leading dimensions and along dimensions of size 1 so that it has the given shape.
 func BroadcastTo(x *graph.Node, dims ...graph.Dim) *graph.Node {
 	if x.Err() == nil && x.Shape().Identical(dims) {

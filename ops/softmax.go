@@ -59,7 +59,7 @@ func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols in
 		rows(dst, x, outer, n)
 		return nil
 	}
-	row := make([]T, n)
+	row := graph.Elements[T](graph.ArrayAt(c.In[0].DType, []int{n}, c.Scratch))
 	for o := range outer {
 		for i := range inner {
 			base := o*n*inner + i
@@ -73,6 +73,12 @@ func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols in
 		}
 	}
 	return nil
+}
+
+// scratchRow is one row along an axis that is not the last.
+func scratchRow(attr any, in []graph.Type) graph.Dim {
+	axis, shape := attr.(axisAttr).Axis, in[0].Shape
+	return shape[axis].Mul(graph.Dim(in[0].DType.Size()))
 }
 
 // around splits a shape at an axis: the elements before it, its size, the elements after it.
@@ -103,8 +109,9 @@ func softmaxSamples() []graph.Sample {
 
 func init() {
 	define(SoftmaxDef, graph.Def{
-		Name:  "softmax",
-		Infer: inferSoftmax,
+		Name:    "softmax",
+		Infer:   inferSoftmax,
+		Scratch: scratchRow,
 		Eval: func(c *graph.Call) error {
 			if c.Out[0].DType == graph.Float32 {
 				return evalRows(c, kernel.Softmax[float32])
@@ -119,8 +126,9 @@ func init() {
 		Samples: softmaxSamples,
 	})
 	define(LogSoftmaxDef, graph.Def{
-		Name:  "logsoftmax",
-		Infer: inferSoftmax,
+		Name:    "logsoftmax",
+		Infer:   inferSoftmax,
+		Scratch: scratchRow,
 		Eval: func(c *graph.Call) error {
 			if c.Out[0].DType == graph.Float32 {
 				return evalRows(c, kernel.LogSoftmax[float32])
