@@ -2,12 +2,6 @@ package kernel
 
 import "unsafe"
 
-// multiply runs the micro-kernel in use on a block whose B is either contiguous along its rows (BCol = 1) or packed
-// (BRow = panel, BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol).
-func multiply[T Float](g *Gemm[T]) {
-	multiplyPortable(g)
-}
-
 // multiplyPortable is the portable micro-kernel: tiles of two rows and four columns, whose eight sums, two elements of A and
 // four of B fit in sixteen registers.
 func multiplyPortable[T Float](g *Gemm[T]) {

@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// multiply runs the micro-kernel on a block whose B is either contiguous along its rows (BCol = 1) or packed (BRow = panel,
+// BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol). M, N and K are positive.
+func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
