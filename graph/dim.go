@@ -223,10 +223,14 @@ func (d Dim) combine(e Dim, sign int64) Dim {
 
 // Mul returns d · e.
 func (d Dim) Mul(e Dim) Dim {
-	if d == invalidDim || e == invalidDim {
+	switch {
+	case d == invalidDim || e == invalidDim:
 		return invalidDim
-	}
-	if !d.IsSymbolic() && !e.IsSymbolic() {
+	case e == 1:
+		return d
+	case d == 1:
+		return e
+	case !d.IsSymbolic() && !e.IsSymbolic():
 		p, ok := mulInt(int64(d), int64(e))
 		if !ok || Dim(p) <= handleTop {
 			return invalidDim

@@ -187,8 +187,13 @@ func (t Type) check() error {
 			return Errorf(ErrShape, "dimension %d is negative: %d; a size that is known only at run time is a graph.Symbol(name)", i, int64(d))
 		}
 	}
-	bytes := t.Shape.Size().Mul(Dim(t.DType.Size()))
-	if !bytes.Valid() || bytes.IsStatic() && bytes > math.MaxInt {
+	bytes := Dim(t.DType.Size()) // of the static dimensions: what overflows here overflows for every size of the symbols but 0
+	for _, d := range t.Shape {
+		if d.IsStatic() {
+			bytes = bytes.Mul(d)
+		}
+	}
+	if !bytes.Valid() || bytes > math.MaxInt {
 		return Errorf(ErrShape, "the size of %v overflows: the product of its dimensions must stay below 2^63 bytes", t)
 	}
 	return nil

@@ -18,8 +18,7 @@ type Graph struct {
 	assigns []Update
 	err     error // the first one, for Err
 
-	origin    *Node // while a gradient rule or a rewrite runs: the node it is about
-	rewriting bool
+	origin Position // while a gradient rule or a rewrite runs: what its nodes take for their position
 }
 
 // Update says that a parameter or variable becomes the value of an expression when a step commits. Expressions see the values
@@ -279,27 +278,33 @@ func Invalid(err error, expr string, in ...*Node) *Node {
 	return g.invalid(&Node{graph: g, pos: pos, in: in}, locate(err, pos, expr))
 }
 
-// position is where the node under construction comes from: the user's line; while a gradient rule runs, the line of Grad with
+// position is where the node under construction comes from: the user's line; while gradient rules run, the line of Grad with
 // that of the forward node; while a rewrite runs, the line of what it replaces.
 func (g *Graph) position() Position {
-	switch {
-	case g == nil || g.origin == nil:
-		return callerPosition()
-	case g.rewriting:
-		return g.origin.pos
+	if g != nil && g.origin.IsKnown() {
+		return g.origin
 	}
-	pos := callerPosition()
-	pos.gradient = g.origin.pos.pc
-	return pos
+	return callerPosition()
 }
 
-// Derive runs f; nodes that it builds say that they are the gradient of forward. Package autodiff calls it around each rule.
-func (g *Graph) Derive(forward *Node, f func()) { g.during(forward, false, f) }
+// Derive runs f, which applies gradient rules: nodes built after it has called rule(forward) say that they are the gradient of
+// that node, on behalf of the user's line that called Derive. It is for package autodiff.
+func (g *Graph) Derive(f func(rule func(forward *Node))) {
+	pos, before := callerPosition(), g.origin
+	defer func() { g.origin = before }()
+	f(func(forward *Node) {
+		g.origin = pos
+		if g.origin.gradient = forward.pos.pc; !pos.IsKnown() {
+			g.origin = forward.pos
+		}
+	})
+}
 
-func (g *Graph) during(origin *Node, rewriting bool, f func()) {
-	originBefore, rewritingBefore := g.origin, g.rewriting
-	g.origin, g.rewriting = origin, rewriting
-	defer func() { g.origin, g.rewriting = originBefore, rewritingBefore }()
+// during runs f; nodes that it builds take the position of origin.
+func (g *Graph) during(origin *Node, f func()) {
+	before := g.origin
+	defer func() { g.origin = before }()
+	g.origin = origin.pos
 	f()
 }
 

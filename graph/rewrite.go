@@ -23,6 +23,10 @@ func (m *Match) Op(x *Node, d *Def) *Node {
 	return nil
 }
 
+// maxRewrites bounds the rules applied one after the other to one node. Rules lead to a fixed point; the bound is for a pair that
+// does not.
+const maxRewrites = 32
+
 // Rebuild copies expressions, into the graph they are in or another, while replacing nodes. All passes over graphs are made
 // of it: it is a loop over ids, so nothing recurses, and what does not change keeps its node when the graph is the same.
 type Rebuild struct {
@@ -87,19 +91,20 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		if !needed[id] {
 			continue
 		}
-		if kept[n] && into == src {
+		isKept := len(kept) > 0 && kept[n]
+		if isKept && into == src {
 			r.image[id] = n
 			continue
 		}
 		m := r.rebuild(into, n)
-		for range 32 { // a rule's result may be another's root; rules shrink towards a fixed point, the bound is for a pair that does not
+		for range maxRewrites { // a rule's result may be another's root
 			next := applyRules(match, byRoot[m.def], m, &r.Fired)
 			if next == m {
 				break
 			}
 			m = next
 		}
-		if kept[n] {
+		if isKept {
 			match.boundary[m] = true
 		}
 		r.image[id] = m
@@ -131,35 +136,37 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 	}
 	if r.Replace != nil {
 		var m *Node
-		into.during(n, true, func() { m = r.Replace(n, in) })
+		into.during(n, func() { m = r.Replace(n, in) })
 		if m != nil {
 			return m
 		}
 	}
-	switch {
-	case into == n.graph && len(in) > 0 && &in[0] == &n.in[0], into == n.graph && n.def == nil, into == n.graph && len(in) == 0:
+	if into == n.graph && (len(in) == 0 || &in[0] == &n.in[0]) {
 		return n
+	}
+	c := *n
+	c.graph, c.in, c.next, c.id = into, in, nil, 0
+	switch {
+	case n.kind == Constant:
+		return into.intern(&c)
 	case n.def == nil:
-		c := *n
-		c.graph, c.next, c.id = into, nil, 0
-		if n.kind == Constant {
-			return into.intern(&c)
-		}
 		into.names[n.name] = into.add(&c)
 		return &c
 	}
-	var m *Node
-	into.during(n, true, func() { m = into.Apply(n.def, n.attr, in...) })
-	if m.name == "" {
-		m.name = n.name
+	for i, x := range n.in {
+		if !x.typ.Identical(in[i].typ) { // the rule must have its say
+			var m *Node
+			into.during(n, func() { m = into.Apply(n.def, n.attr, in...) })
+			return m.Named(n.name)
+		}
 	}
-	return m
+	return into.intern(&c).Named(n.name)
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
-	for _, rule := range rules {
+	for _, rule := range rules { // none, for most operators
 		var m *Node
-		n.graph.during(n, true, func() { m = rule.Rewrite(match, n) })
+		n.graph.during(n, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
 			return m

@@ -28,15 +28,13 @@ func (u *unit) program() (*Program, error) {
 	for _, n := range t.feeds {
 		p.feeds = append(p.feeds, u.user.Leaf(n.Name()))
 	}
-	for _, n := range t.states {
+	at := map[*graph.Node]int{}
+	for i, n := range t.states {
 		p.states = append(p.states, u.user.Leaf(n.Name()))
+		at[p.states[i]] = i
 	}
 	for _, up := range u.updates {
-		for i, n := range p.states {
-			if n == up.Target {
-				p.commits = append(p.commits, i)
-			}
-		}
+		p.commits = append(p.commits, at[up.Target])
 	}
 	bound := map[graph.Dim]bool{}
 	for _, n := range p.feeds {
