@@ -61,7 +61,7 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 			continue
 		}
 		how := "does not depend on it; pass autodiff.Options{AllowUnused: true} if zeros are meant"
-		if r.onPath[w.ID()] {
+		if r.reached[w.ID()] {
 			how = "depends on it only through operators that pass no gradient (comparisons, integer results, stopgradient)"
 		}
 		grads[i] = invalid(graph.Errorf(graph.ErrGradient, "%s, declared at %v: the root %s %s", nameOf(w), w.Pos(), y, how), y, wrt[i:i+1])[0]
@@ -115,6 +115,7 @@ func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
 // reverse is one backward pass. Its slices are indexed by node id.
 type reverse struct {
 	rule      func(forward *graph.Node) // says whose gradient the nodes to come are
+	reached   []bool                    // whether the root depends on the node, in whatever way
 	onPath    []bool                    // whether the node depends on one of wrt
 	cotangent []*graph.Node             // accumulated so far
 	parts     [][]*graph.Node           // of tuples: the cotangents of the parts
@@ -132,6 +133,7 @@ func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 	for _, w := range wrt {
 		size = max(size, w.ID()+1)
 	}
+	r.reached = make([]bool, size)
 	r.onPath = make([]bool, size)
 	r.cotangent = make([]*graph.Node, size)
 	r.parts = make([][]*graph.Node, size)
@@ -139,6 +141,7 @@ func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 		r.onPath[w.ID()] = true
 	}
 	for _, n := range nodes {
+		r.reached[n.ID()] = true
 		for _, x := range n.Inputs() {
 			if r.onPath[x.ID()] {
 				r.onPath[n.ID()] = true

@@ -140,7 +140,9 @@ const foldLimit = 1 << 16
 // foldConstants:  mul(2, 3)  →  6
 func foldConstants(u *unit) error {
 	isConstant := func(x *graph.Node) bool { return x.Kind() == graph.Constant }
-	first := func(n *graph.Node) bool { return foldable(n) && !slices.ContainsFunc(n.Inputs(), func(x *graph.Node) bool { return !isConstant(x) }) }
+	first := func(n *graph.Node) bool {
+		return foldable(n) && !slices.ContainsFunc(n.Inputs(), func(x *graph.Node) bool { return !isConstant(x) })
+	}
 	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
 		return nil
 	}

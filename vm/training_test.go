@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/tapir-ml/tapir/autodiff"
@@ -291,20 +292,20 @@ func TestBitIdenticalAtAnyGOMAXPROCS(t *testing.T) {
 		runtime.GOMAXPROCS(procs)
 		n := newNetwork(graph.Float32, nn.ReLU, 64, 512, 256, 10)
 		m, s := n.machine(t, 11, optim.Adam{}.Updates(n.params, autodiff.Grad(n.loss, n.params...)))
-		got := ""
+		var bits strings.Builder
 		for step := range 6 {
 			feedData(t, m, n, graph.Float32, 256-step, 64, 10)
 			run(t, m)
-			got += fmt.Sprintf("%x ", math.Float64bits(scalar(t, m, n.loss)))
+			fmt.Fprintf(&bits, "%x ", math.Float64bits(scalar(t, m, n.loss)))
 		}
 		w, _ := s.Get("0.weight")
 		for _, v := range w.Float32s() {
-			got += fmt.Sprintf("%x", math.Float32bits(v))
+			fmt.Fprintf(&bits, "%x ", math.Float32bits(v))
 		}
 		if want == "" {
-			want = got
+			want = bits.String()
 		}
-		if got != want {
+		if bits.String() != want {
 			t.Errorf("GOMAXPROCS=%d gives other bits than GOMAXPROCS=1", procs)
 		}
 	}
