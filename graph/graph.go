@@ -223,7 +223,11 @@ func (g *Graph) hash(n *Node) uint64 {
 	}
 	binary.LittleEndian.PutUint64(word[:], def)
 	h.Write(word[:])
-	for _, x := range n.in {
+	in := n.in
+	if n.commutes() && in[0].id > in[1].id {
+		in = []*Node{in[1], in[0]}
+	}
+	for _, x := range in {
 		binary.LittleEndian.PutUint64(word[:], uint64(x.id))
 		h.Write(word[:])
 	}
@@ -235,12 +239,16 @@ func (n *Node) equal(m *Node) bool {
 	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || !n.typ.Identical(m.typ) {
 		return false
 	}
+	same := true
 	for i := range n.in {
-		if n.in[i] != m.in[i] {
-			return false
-		}
+		same = same && n.in[i] == m.in[i]
 	}
-	return true
+	return same || n.commutes() && n.in[0] == m.in[1] && n.in[1] == m.in[0]
+}
+
+// commutes reports whether the operands may be exchanged. The node keeps the order that was written first.
+func (n *Node) commutes() bool {
+	return n.def != nil && n.def.Traits.Has(Commutative) && len(n.in) == 2
 }
 
 func (g *Graph) add(n *Node) *Node {

@@ -521,3 +521,33 @@ func ExampleEval() {
 	fmt.Println(value, err)
 	// Output: [2  4  6] <nil>
 }
+
+// An operator may split its work; every part runs once, whatever the limit of workers.
+func TestOperatorsRunInParallel(t *testing.T) {
+	counting := &graph.Def{
+		Name:  "counting",
+		Infer: func(_ any, in []graph.Type) (graph.Type, error) { return in[0], nil },
+		Eval: func(c *graph.Call) error {
+			x, y := c.In[0].F64(), c.Out[0].F64()
+			clear(y)
+			c.Parallel(len(x), func(part int) { y[part] += x[part] + 1 })
+			return nil
+		},
+	}
+	g := graph.New()
+	x := g.Input("x", graph.Float64, graph.Symbol("n"))
+	y := graph.Apply(counting, nil, x)
+	for _, workers := range []int{0, 1, 2, 9} {
+		m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{y}}), newState(t, g))
+		m.Workers = workers
+		if err := m.Feed(x, make([]float64, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		run(t, m)
+		for i, v := range values(t, m, y) {
+			if v != 1 {
+				t.Fatalf("with %d workers, part %d ran %v times", workers, i, v)
+			}
+		}
+	}
+}
