@@ -18,15 +18,16 @@ type room struct {
 
 var (
 	below     = []string{"graph", "graph/draw", "ops", "autodiff", "vm"} // the public floors 1 to 3
-	machinery = []string{"internal/kernel/...", "internal/parallel"}
+	machinery = []string{"internal/kernel/...", "internal/parallel", "internal/columns"}
 	public    = with(below, "vm/reference", "autodiff/gradcheck", "losses",
 		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/train", "nn/train/plot", "nn/checkpoint")
 
 	house = []room{
 		{"internal/kernel/...", 0, nil, []string{"golang.org/x/sys"}},
 		{"internal/parallel", 0, nil, []string{}},
+		{"internal/columns", 0, nil, []string{}},
 		{"internal/house", 0, nil, []string{}},
-		{"graph", 1, nil, []string{"gorgonia.org/tensor", "github.com/pkg/errors", "go4.org/unsafe/assume-no-moving-gc"}},
+		{"graph", 1, []string{"internal/columns"}, []string{"gorgonia.org/tensor", "github.com/pkg/errors", "go4.org/unsafe/assume-no-moving-gc"}},
 		{"graph/draw", 2, []string{"graph"}, nil},
 		{"ops", 2, []string{"graph", "internal/kernel/..."}, nil},
 		{"autodiff", 3, []string{"graph", "ops"}, nil},
