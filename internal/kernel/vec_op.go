@@ -49,6 +49,7 @@ const (
 	OpGreaterEqual // a ≥ b
 
 	OpSelect // b where a ≠ 0, else c
+	OpCall   // in a Program: the function that the step carries
 
 	numOps
 )
@@ -59,7 +60,7 @@ var opNames = [numOps]string{
 	OpSquare: "square", OpReciprocal: "reciprocal", OpSign: "sign", OpFloor: "floor", OpCeil: "ceil", OpRound: "round",
 	OpSin: "sin", OpCos: "cos", OpAdd: "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMax: "max", OpMin: "min",
 	OpPow: "pow", OpLess: "less", OpLessEqual: "lessequal", OpEqual: "equal", OpNotEqual: "notequal", OpGreater: "greater",
-	OpGreaterEqual: "greaterequal", OpSelect: "select",
+	OpGreaterEqual: "greaterequal", OpSelect: "select", OpCall: "call",
 }
 
 func (op Op) String() string {
@@ -69,14 +70,14 @@ func (op Op) String() string {
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
-// Arity is the number of operands: 1, 2, or 3 for OpSelect.
+// Arity is the number of operands: 1, 2, or 3 for OpSelect and at most for OpCall.
 func (op Op) Arity() int {
 	switch {
 	case op >= OpCopy && op < OpAdd:
 		return 1
 	case op >= OpAdd && op < OpSelect:
 		return 2
-	case op == OpSelect:
+	case op == OpSelect || op == OpCall:
 		return 3
 	}
 	return 0

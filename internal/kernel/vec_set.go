@@ -13,6 +13,10 @@ type vecSet[T Float] struct {
 	compare [numOps]func(dst []bool, a, b []T)
 	cscalar [numOps]func(dst []bool, a []T, s T)
 
+	// Comparisons that write 1 and 0, for programs.
+	truth  [numOps]func(dst, a, b []T)
+	struth [numOps]func(dst, a []T, s T)
+
 	selects      func(dst []T, cond []bool, a, b []T)
 	selectValues func(dst, cond, a, b []T) // cond[i] ≠ 0 chooses a
 
@@ -36,6 +40,8 @@ func (s *vecSet[T]) override(with vecSet[T]) {
 		replace(&s.scalar[op], with.scalar[op], with.scalar[op] != nil)
 		replace(&s.rscalar[op], with.rscalar[op], with.rscalar[op] != nil)
 		replace(&s.compare[op], with.compare[op], with.compare[op] != nil)
+		replace(&s.truth[op], with.truth[op], with.truth[op] != nil)
+		replace(&s.struth[op], with.struth[op], with.struth[op] != nil)
 		replace(&s.cscalar[op], with.cscalar[op], with.cscalar[op] != nil)
 	}
 	replace(&s.selects, with.selects, with.selects != nil)
