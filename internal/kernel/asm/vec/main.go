@@ -6,6 +6,7 @@ package main
 import (
 	"flag"
 	"log"
+	"math"
 
 	"github.com/mmcloughlin/avo/reg"
 	"github.com/tapir-ml/tapir/internal/kernel/asm/vec/emit"
@@ -20,6 +21,8 @@ func main() {
 	}{
 		{"vec_unary", mapUnary},
 		{"vec_arith", arithmetic},
+		{"vec_compare", compareAndSelect},
+		{"reduce", reductions},
 	} {
 		f := newFile()
 		g.emit(f)
@@ -106,4 +109,34 @@ func same(r reg.VecVirtual, n int) emit.V {
 		v[i] = r
 	}
 	return v
+}
+
+// reductions are the leaves of the sums, the extrema, and the two sums of exponentials behind softmax.
+func reductions(f *file) {
+	infinity := math.Inf(1)
+	shifted := func(m *emit.Math, in []emit.V, s emit.V) emit.V {
+		// The lower clamp alone: x − s ≤ 0 where s is the largest element.
+		return m.ExpNegative(m.Sub(in[0], s))
+	}
+	for _, bits := range []int{32, 64} {
+		for _, r := range []reduction{
+			{name: "sum", doc: "returns Σ x", inputs: []string{"x"}, accumulate: sumFold},
+			{name: "dot", doc: "returns Σ a·b", inputs: []string{"a", "b"},
+				fused: func(m *emit.Math, acc emit.V, in []emit.V) emit.V { return m.AddMul(acc, in[0], in[1]) }},
+			{name: "sumSquares", doc: "returns Σ x²", inputs: []string{"x"},
+				fused: func(m *emit.Math, acc emit.V, in []emit.V) emit.V { return m.AddMul(acc, in[0], in[0]) }},
+			{name: "maxValue", doc: "returns the largest x, NaN if there is one", inputs: []string{"x"}, start: -infinity, watchNaN: true,
+				accumulate: func(m *emit.Math, acc, x emit.V) emit.V { return m.MaxOf(acc, x) }},
+			{name: "minValue", doc: "returns the smallest x, NaN if there is one", inputs: []string{"x"}, start: infinity, watchNaN: true,
+				accumulate: func(m *emit.Math, acc, x emit.V) emit.V { return m.MinOf(acc, x) }},
+			{name: "sumExpShifted", doc: "returns Σ exp(x − s), x ≤ s", inputs: []string{"x"}, scalar: true, term: shifted, accumulate: sumFold},
+			{name: "expShifted", doc: "sets dst = exp(x − s), x ≤ s, and returns the sum", inputs: []string{"x"}, scalar: true, store: true, term: shifted, accumulate: sumFold},
+		} {
+			unroll := 4
+			for unroll > 1 && !fits(func(f *file) { r.emit(f, bits, unroll) }) {
+				unroll--
+			}
+			r.emit(f, bits, unroll)
+		}
+	}
 }

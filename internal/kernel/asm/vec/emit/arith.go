@@ -22,3 +22,8 @@ func (m *Math) Min(a, b V) V { return m.Or(m.MinOf(a, b), m.MinOf(b, a)) }
 
 // Reciprocal is 1/x.
 func (m *Math) Reciprocal(x V) V { return m.Div(m.shared(m.K(1), len(x)), x) }
+
+// Truth is 1 where the predicate holds for a and b, else 0.
+func (m *Math) Truth(predicate uint8, a V, b Operand) V {
+	return m.And(m.Compare(predicate, a, b), m.K(1))
+}
