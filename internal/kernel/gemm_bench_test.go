@@ -19,12 +19,12 @@ type gemmCase struct {
 }
 
 func (c gemmCase) String() string {
-	s := fmt.Sprintf("%s/%dx%dx%d", c.form, c.m, c.k, c.n)
+	s := fmt.Sprintf("%s:%dx%dx%d", c.form, c.m, c.k, c.n)
 	if c.act != ActIdentity {
-		s += "/" + c.act.String()
+		s += ":" + c.act.String()
 	}
 	if c.packed {
-		s += "/packed"
+		s += ":packed"
 	}
 	return s
 }
@@ -84,7 +84,7 @@ func benchmarkGemm[T Float](b *testing.B, peak func() float64) {
 			if threads > 1 && c.m*c.k*c.n < 1<<22 {
 				continue
 			}
-			b.Run(fmt.Sprintf("%v/threads=%d", c, threads), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%v:%d", c, threads), func(b *testing.B) {
 				all := newCases[T](c)
 				flops := 2 * float64(c.m) * float64(c.k) * float64(c.n)
 				// Rounds of some 100 µs, of which the fastest and the median are reported.

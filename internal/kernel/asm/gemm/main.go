@@ -16,8 +16,10 @@ func main() {
 	flag.Parse()
 	for _, e := range []*element{&float32Element, &float64Element} {
 		e.gemm()
+		e.transpose()
 		e.peak()
 	}
+	copyPanels()
 	if *layoutPath != "" {
 		if err := writeLayout(*layoutPath); err != nil {
 			log.Fatal(err)
