@@ -31,7 +31,7 @@ const (
 
 const (
 	handleBase Dim = -1 << 62
-	handleTop  Dim = -1 << 61 // handles lie in [handleBase, handleTop)
+	handleTop  Dim = -1 << 61 // numbers lie above, handles in [handleBase, handleTop]
 	invalidDim     = handleBase
 )
 
@@ -169,7 +169,7 @@ func termsText(terms []term) string {
 	return b.String()
 }
 
-// expr returns the polynomial of d; d must be Valid or the result of arithmetic on valid dimensions.
+// expr returns the polynomial of d; one without terms, which prints as invalid, if d is broken.
 func (d Dim) expr() *expr {
 	if !d.IsSymbolic() {
 		if d == 0 {
@@ -179,20 +179,24 @@ func (d Dim) expr() *expr {
 	}
 	dims.RLock()
 	defer dims.RUnlock()
-	if i := int(d - handleBase); i < len(dims.exprs) {
+	if i := d - handleBase; i >= 0 && i < Dim(len(dims.exprs)) {
 		return dims.exprs[i]
 	}
 	return dims.exprs[0]
 }
 
 // IsSymbolic reports whether d is a symbol or an expression over symbols.
-func (d Dim) IsSymbolic() bool { return d < handleTop }
+func (d Dim) IsSymbolic() bool { return d <= handleTop }
 
 // IsStatic reports whether d is a plain size.
 func (d Dim) IsStatic() bool { return d >= 0 }
 
 // Valid reports whether d can stand in a shape: a size, or an expression whose arithmetic did not overflow.
-func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && d.expr().terms != nil }
+func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && !d.broken() }
+
+// broken reports whether d is no number and no expression either: the result of an overflow, or a number that nobody handed out.
+// A small negative number is not broken: differences may be negative on the way to a size.
+func (d Dim) broken() bool { return d.IsSymbolic() && d.expr().terms == nil }
 
 // String returns the size, or the expression as in "2*batch + 1".
 func (d Dim) String() string { return d.expr().text }
@@ -204,7 +208,7 @@ func (d Dim) Add(e Dim) Dim { return d.combine(e, 1) }
 func (d Dim) Sub(e Dim) Dim { return d.combine(e, -1) }
 
 func (d Dim) combine(e Dim, sign int64) Dim {
-	if d == invalidDim || e == invalidDim {
+	if d.broken() || e.broken() {
 		return invalidDim
 	}
 	if !d.IsSymbolic() && !e.IsSymbolic() {
@@ -223,7 +227,7 @@ func (d Dim) combine(e Dim, sign int64) Dim {
 
 // Mul returns d · e.
 func (d Dim) Mul(e Dim) Dim {
-	if d == invalidDim || e == invalidDim {
+	if d.broken() || e.broken() {
 		return invalidDim
 	}
 	if !d.IsSymbolic() && !e.IsSymbolic() {
@@ -269,7 +273,7 @@ func (d Dim) Div(e Dim) (Dim, bool) {
 
 // FloorDiv returns ⌊d / e⌋. What divides exactly leaves the floor; the rest becomes an opaque atom.
 func (d Dim) FloorDiv(e Dim) Dim {
-	if d == invalidDim || !e.Valid() || e == 0 {
+	if d.broken() || !e.Valid() || e == 0 {
 		return invalidDim
 	}
 	if q, ok := d.Div(e); ok {
@@ -301,7 +305,7 @@ func (d Dim) FloorDiv(e Dim) Dim {
 // Max returns the larger of d and e.
 func (d Dim) Max(e Dim) Dim {
 	switch {
-	case d == invalidDim || e == invalidDim:
+	case d.broken() || e.broken():
 		return invalidDim
 	case d.Sub(e).provablyNonNegative():
 		return d

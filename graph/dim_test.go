@@ -1,0 +1,39 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/tapir-ml/tapir/graph"
+)
+
+// Whatever number stands where a dimension should be is looked at without a panic, and none but sizes and handles are valid.
+func TestDimOfAnyNumber(t *testing.T) {
+	s := graph.Symbol("batch")
+	for _, d := range []graph.Dim{
+		-1, -2, -1000, -1 << 40, -1 << 61, -1<<61 - 1, -1<<61 + 1, -1<<62 + 1<<40, -1 << 62, -1<<62 - 1, -1 << 63, -1<<63 + 1,
+	} {
+		if d.Valid() || d.IsStatic() || d.IsSymbol() {
+			t.Errorf("Dim(%d) is valid: %t, static: %t, a symbol: %t", int64(d), d.Valid(), d.IsStatic(), d.IsSymbol())
+		}
+		if d.String() == "" || d.Symbols(nil) != nil {
+			t.Errorf("Dim(%d) prints as %q, has symbols %v", int64(d), d, d.Symbols(nil))
+		}
+		if _, err := d.Eval(graph.Binding{s: 3}); err == nil {
+			t.Errorf("Dim(%d) has a size", int64(d))
+		}
+		if d <= -1<<61 { // no number at all: arithmetic must not make one of it
+			for name, e := range map[string]graph.Dim{"+": d.Add(s), "-": s.Sub(d), "*": d.Mul(s), "*0": d.Mul(0), "/": d.FloorDiv(2), "\\": s.FloorDiv(d), "max": d.Max(s)} {
+				if e.Valid() {
+					t.Errorf("Dim(%d) %s … is %v", int64(d), name, e)
+				}
+			}
+		}
+		if n := graph.New().Input("x", graph.Float32, 2, d); n.Err() == nil {
+			t.Errorf("an input has dimension %d", int64(d))
+		}
+	}
+	if d := graph.Dim(math.MaxInt64); !d.Valid() || d.String() != "9223372036854775807" {
+		t.Errorf("the largest size prints as %v", d)
+	}
+}
