@@ -116,12 +116,15 @@ func internAtom(kind atomKind, text string, a, b *expr) Dim {
 	return at.self
 }
 
-// internExpr returns the Dim of a normalised term list: a plain size if it is constant.
+// internExpr returns the Dim of a normalised term list: a plain number if it is constant.
 func internExpr(terms []term) Dim {
 	if len(terms) == 0 {
 		return 0
 	}
 	if len(terms) == 1 && len(terms[0].factors) == 0 {
+		if Dim(terms[0].coef) <= handleTop { // a number that would be taken for a handle
+			return invalidDim
+		}
 		return Dim(terms[0].coef)
 	}
 	text := termsText(terms)

@@ -37,3 +37,24 @@ func TestDimOfAnyNumber(t *testing.T) {
 		t.Errorf("the largest size prints as %v", d)
 	}
 }
+
+// Terms that cancel leave a number; if that lies where handles are, the result is an overflow and not somebody else's symbol.
+func TestDimCancelledToAHandle(t *testing.T) {
+	s := graph.Symbol("batch")
+	for _, c := range []graph.Dim{1 << 61, 1<<62 - 1, 1<<62 - 2, 1 << 62, math.MaxInt64} {
+		for name, d := range map[string]graph.Dim{
+			"(s − c) − s": s.Sub(c).Sub(s),
+			"s − (s + c)": s.Sub(s.Add(c)),
+		} {
+			if d.Valid() {
+				t.Errorf("%s with c = %d is %v", name, int64(c), d)
+			}
+		}
+		if q, ok := s.Mul(c - 1).Add(s).Mul(-1).Add(0).Div(s); ok && q.Valid() {
+			t.Errorf("−%d·s / s is %v", int64(c), q)
+		}
+	}
+	if d := s.Sub(1<<61 - 1).Sub(s); d != -(1<<61 - 1) {
+		t.Errorf("the lowest number is %v", d)
+	}
+}
