@@ -310,6 +310,8 @@ func (d Dim) Max(e Dim) Dim {
 	switch {
 	case d.broken() || e.broken():
 		return invalidDim
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return max(d, e)
 	case d.Sub(e).provablyNonNegative():
 		return d
 	case e.Sub(d).provablyNonNegative():
@@ -322,13 +324,17 @@ func (d Dim) Max(e Dim) Dim {
 }
 
 // Equal says whether d and e are the same size under every binding of their symbols (Yes), under none (No), or whether
-// that depends on the binding (Unknown).
+// that depends on the binding (Unknown). Nothing is known of a dimension that overflowed.
 func (d Dim) Equal(e Dim) Truth {
-	if d == e {
+	switch {
+	case d.broken() || e.broken():
+		return Unknown
+	case d == e:
 		return Yes
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return No
 	}
-	diff := d.Sub(e)
-	if !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
+	if diff := d.Sub(e); !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
 		return No
 	}
 	return Unknown
@@ -339,12 +345,14 @@ func (d Dim) provablyNonNegative() bool {
 	if !d.IsSymbolic() {
 		return d >= 0
 	}
-	return d.expr().coefficientsNonNegative(true)
+	return !d.broken() && d.expr().coefficientsNonNegative(true)
 }
 
 // Monotone reports whether no symbol's growth can make d smaller, judged by its form: coefficients of non-constant terms
 // are non-negative and so are those inside its atoms. A memory plan for the largest sizes then serves all smaller ones.
-func (d Dim) Monotone() bool { return !d.IsSymbolic() || d.expr().coefficientsNonNegative(false) }
+func (d Dim) Monotone() bool {
+	return !d.IsSymbolic() || !d.broken() && d.expr().coefficientsNonNegative(false)
+}
 
 func (e *expr) coefficientsNonNegative(constantToo bool) bool {
 	for _, t := range e.terms {

@@ -58,3 +58,29 @@ func TestDimCancelledToAHandle(t *testing.T) {
 		t.Errorf("the lowest number is %v", d)
 	}
 }
+
+// What overflows on the way to an answer proves nothing.
+func TestDimOverflowIsNoProof(t *testing.T) {
+	a, b := graph.Symbol("a"), graph.Symbol("b")
+	large := a.Mul(math.MaxInt64)
+	less := a.Mul(-2).Add(b)
+	if got := large.Equal(less); got != graph.Unknown { // both are 0 for a = b = 0
+		t.Errorf("(%v).Equal(%v) = %v", large, less, got)
+	}
+	if got := large.Max(less); got.Valid() && (got == large || got == less) {
+		t.Errorf("max(%v, %v) = %v", large, less, got)
+	}
+	if got := graph.Dim(-5).Max(math.MaxInt64); got != math.MaxInt64 {
+		t.Errorf("max(-5, MaxInt64) = %v", got)
+	}
+	if got := graph.Dim(-1 << 60).Max(math.MaxInt64); got != math.MaxInt64 {
+		t.Errorf("max(-1<<60, MaxInt64) = %v", got)
+	}
+	if got := graph.Dim(-1 << 60).Equal(math.MaxInt64); got != graph.No {
+		t.Errorf("(-1<<60).Equal(MaxInt64) = %v", got)
+	}
+	broken := graph.Dim(math.MaxInt64).Add(1)
+	if broken.Equal(broken) != graph.Unknown || broken.Equal(3) != graph.Unknown || a.Equal(broken) != graph.Unknown || broken.Monotone() {
+		t.Error("something is known of a dimension that overflowed")
+	}
+}
