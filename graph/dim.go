@@ -340,40 +340,69 @@ func (d Dim) Equal(e Dim) Truth {
 	return Unknown
 }
 
-// provablyNonNegative uses that every atom that can stand in a shape is itself never negative.
 func (d Dim) provablyNonNegative() bool {
 	if !d.IsSymbolic() {
 		return d >= 0
 	}
-	return !d.broken() && d.expr().coefficientsNonNegative(true)
+	return !d.broken() && d.expr().nonNegative()
 }
 
-// Monotone reports whether no symbol's growth can make d smaller, judged by its form: coefficients of non-constant terms
-// are non-negative and so are those inside its atoms. A memory plan for the largest sizes then serves all smaller ones.
-func (d Dim) Monotone() bool {
-	return !d.IsSymbolic() || !d.broken() && d.expr().coefficientsNonNegative(false)
-}
+// Monotone reports whether no symbol's growth can make d smaller, judged by its form: sums of products, with positive
+// coefficients, of things that grow and are not negative. A memory plan for the largest sizes then serves all smaller ones.
+func (d Dim) Monotone() bool { return !d.IsSymbolic() || !d.broken() && d.expr().monotone() }
 
-func (e *expr) coefficientsNonNegative(constantToo bool) bool {
+// nonNegative reports whether e is a sum of products of what is not negative; symbols are not, for they stand for sizes.
+func (e *expr) nonNegative() bool {
 	for _, t := range e.terms {
-		if t.coef < 0 && (constantToo || len(t.factors) > 0) {
+		if t.coef < 0 {
 			return false
 		}
 		for _, f := range t.factors {
-			switch f.atom.kind {
-			case floorDivAtom:
-				if len(f.atom.b.terms) != 1 || len(f.atom.b.terms[0].factors) > 0 || !f.atom.a.coefficientsNonNegative(constantToo) {
-					return false
-				}
-			case maxAtom:
-				if !f.atom.a.coefficientsNonNegative(constantToo) || !f.atom.b.coefficientsNonNegative(constantToo) {
-					return false
-				}
+			if !f.atom.nonNegative() {
+				return false
 			}
 		}
 	}
 	return true
 }
+
+func (a *atom) nonNegative() bool {
+	switch a.kind {
+	case floorDivAtom:
+		return a.a.nonNegative() && a.b.isNumber()
+	case maxAtom:
+		return a.a.nonNegative() || a.b.nonNegative()
+	}
+	return true
+}
+
+func (e *expr) monotone() bool {
+	for _, t := range e.terms {
+		if t.coef < 0 && len(t.factors) > 0 {
+			return false
+		}
+		for _, f := range t.factors {
+			alone := len(t.factors) == 1 && f.power == 1
+			if !f.atom.monotone() || !alone && !f.atom.nonNegative() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (a *atom) monotone() bool {
+	switch a.kind {
+	case floorDivAtom:
+		return a.a.monotone() && a.b.isNumber()
+	case maxAtom:
+		return a.a.monotone() && a.b.monotone()
+	}
+	return true
+}
+
+// isNumber reports whether e is a constant: as a divisor a positive one.
+func (e *expr) isNumber() bool { return len(e.terms) == 1 && len(e.terms[0].factors) == 0 }
 
 // Symbols appends the distinct symbols that d depends on to list, in order of first appearance.
 func (d Dim) Symbols(list []Dim) []Dim {

@@ -84,3 +84,22 @@ func TestDimOverflowIsNoProof(t *testing.T) {
 		t.Error("something is known of a dimension that overflowed")
 	}
 }
+
+// A product grows with each factor only where the others are not negative, and a maximum may be.
+func TestDimMonotoneProducts(t *testing.T) {
+	a, b := graph.Symbol("a"), graph.Symbol("b")
+	shrinking := a.Sub(5).Max(-3) // −3 for a = 0
+	if d := b.Mul(shrinking).Add(10); d.Monotone() {
+		t.Errorf("%v is 10 for a = b = 0 and 7 for a = 0, b = 1", d)
+	}
+	if d := shrinking.Mul(shrinking); d.Monotone() {
+		t.Errorf("%v is 9 for a = 0 and 4 for a = 3", d)
+	}
+	for _, d := range []graph.Dim{
+		shrinking, shrinking.Mul(4), a.Sub(5).Max(1).Mul(b), a.Mul(b).FloorDiv(3).Mul(a), a.Max(b).Mul(b), a.Sub(3), a.Add(3).FloorDiv(2).Max(b), 7, 0,
+	} {
+		if !d.Monotone() {
+			t.Errorf("%v is not recognised as monotone", d)
+		}
+	}
+}
