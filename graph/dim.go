@@ -52,6 +52,9 @@ type factor struct {
 	power int
 }
 
+// maxPower bounds powers: 2^63 is more than any size.
+const maxPower = 62
+
 type atom struct {
 	kind atomKind
 	text string // unique among atoms: it is their identity and their order
@@ -498,6 +501,9 @@ func (a *atom) eval(b Binding) (int64, error) {
 		if !ok {
 			return 0, Errorf(ErrShape, "dimension %s has no size yet; feed an input that has it", a.text)
 		}
+		if v < 0 {
+			return 0, Errorf(ErrShape, "dimension %s is %d; a size cannot be negative", a.text, v)
+		}
 		return int64(v), nil
 	}
 	x, err := a.a.eval(b)
@@ -555,7 +561,9 @@ func mulTerm(s, t term) (term, bool) {
 			i++
 		}
 		if i < len(s.factors) && s.factors[i].atom == f.atom {
-			f.power += s.factors[i].power
+			if f.power += s.factors[i].power; f.power > maxPower {
+				return term{}, false
+			}
 			i++
 		}
 		product = append(product, f)

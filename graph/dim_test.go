@@ -103,3 +103,28 @@ func TestDimMonotoneProducts(t *testing.T) {
 		}
 	}
 }
+
+// A power that only the sizes 0 and 1 could stand is an overflow; it must neither wrap around nor be evaluated step by step.
+func TestDimPowers(t *testing.T) {
+	s := graph.Symbol("batch")
+	d := s
+	for i := 0; i < 70; i++ {
+		d = d.Mul(d)
+	}
+	if d.Valid() {
+		t.Errorf("batch^(2^70) is %v", d)
+	}
+	d = 1
+	for i := 0; i < 62; i++ {
+		d = d.Mul(s)
+	}
+	if n, err := d.Eval(graph.Binding{s: 2}); n != 1<<62 || err != nil {
+		t.Errorf("2^62 is %d, %v", n, err)
+	}
+	if n, err := d.Eval(graph.Binding{s: 3}); err == nil {
+		t.Errorf("3^62 is %d", n)
+	}
+	if n, err := s.Mul(s).Eval(graph.Binding{s: -2}); err == nil {
+		t.Errorf("a size of -2, squared, is %d", n)
+	}
+}
