@@ -75,11 +75,9 @@ var dims = struct {
 	sync.RWMutex
 	exprs []*expr
 	index map[string]Dim
-	atoms map[string]*atom
 }{
 	exprs: []*expr{{text: "invalid"}},
 	index: map[string]Dim{},
-	atoms: map[string]*atom{},
 }
 
 // Symbol returns the dimension called name. The same name means the same dimension everywhere in the process.
@@ -101,22 +99,21 @@ func isIdentifier(s string) bool {
 	return s != "" && s != "invalid"
 }
 
+// internAtom returns the handle of the expression that is one atom.
 func internAtom(kind atomKind, text string, a, b *expr) Dim {
 	dims.RLock()
-	at := dims.atoms[text]
+	d, ok := dims.index[text]
 	dims.RUnlock()
-	if at == nil {
-		at = &atom{kind: kind, text: text, a: a, b: b}
-		at.self = internExpr([]term{{coef: 1, factors: []factor{{at, 1}}}})
-		dims.Lock()
-		if known := dims.atoms[text]; known != nil {
-			at = known
-		} else {
-			dims.atoms[text] = at
-		}
-		dims.Unlock()
+	if ok {
+		return d
 	}
-	return at.self
+	dims.Lock()
+	defer dims.Unlock()
+	if d, ok := dims.index[text]; ok {
+		return d
+	}
+	at := &atom{kind: kind, text: text, a: a, b: b, self: handleBase + Dim(len(dims.exprs))} // whole before others see it
+	return addExpr([]term{{coef: 1, factors: []factor{{at, 1}}}}, text)
 }
 
 // internExpr returns the Dim of a normalised term list: a plain number if it is constant.
@@ -136,6 +133,11 @@ func internExpr(terms []term) Dim {
 	if d, ok := dims.index[text]; ok {
 		return d
 	}
+	return addExpr(terms, text)
+}
+
+// addExpr enters an expression under its text; the caller holds the lock.
+func addExpr(terms []term, text string) Dim {
 	d := handleBase + Dim(len(dims.exprs))
 	dims.exprs = append(dims.exprs, &expr{terms, text})
 	dims.index[text] = d

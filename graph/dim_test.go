@@ -1,7 +1,10 @@
 package graph_test
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -126,5 +129,36 @@ func TestDimPowers(t *testing.T) {
 	}
 	if n, err := s.Mul(s).Eval(graph.Binding{s: -2}); err == nil {
 		t.Errorf("a size of -2, squared, is %d", n)
+	}
+}
+
+// Goroutines that meet at a new expression get one handle, and see it whole.
+func TestDimConcurrentUse(t *testing.T) {
+	const workers = 8
+	for round := 0; round < 50; round++ {
+		a, b := fmt.Sprintf("a%d", round), fmt.Sprintf("b%d", round)
+		var handles [workers][]graph.Dim
+		var start, done sync.WaitGroup
+		start.Add(1)
+		for w := range handles {
+			done.Add(1)
+			go func() {
+				defer done.Done()
+				start.Wait()
+				x, y := graph.Symbol(a), graph.Symbol(b)
+				d := x.Mul(y).Add(3).FloorDiv(2).Max(y)
+				handles[w] = d.Symbols([]graph.Dim{x, y, d})
+				if n, err := d.Eval(graph.Binding{x: 3, y: 5}); n != 9 || err != nil {
+					t.Errorf("%v is %d, %v", d, n, err)
+				}
+			}()
+		}
+		start.Done()
+		done.Wait()
+		for w := range handles {
+			if !slices.Equal(handles[w], handles[0]) || len(handles[w]) != 3 {
+				t.Fatalf("goroutines got %v and %v", handles[0], handles[w])
+			}
+		}
 	}
 }
