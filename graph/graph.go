@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
+	"slices"
 	"unsafe"
 )
 
@@ -73,6 +74,7 @@ func (g *Graph) leaf(n *Node) *Node {
 		return &Node{id: -1, kind: n.kind, name: n.name, err: locate(Errorf(ErrGraph, "a nil *graph.Graph; start with graph.New()"), callerPosition(), n.name)}
 	}
 	n.graph, n.pos = g, callerPosition()
+	n.typ.Shape = slices.Clone(n.typ.Shape)
 	if err := g.checkLeaf(n); err != nil {
 		return g.invalid(n, locate(err, n.pos, n.kind.String()+" "+n.name))
 	}
@@ -128,9 +130,9 @@ func (g *Graph) Full(dtype DType, v float64) *Node {
 }
 
 // Apply adds the application of operator d to the operands, or returns the node that is it already. This is how every
-// operator's constructor builds its node. Attributes are compared by value; see Def.
+// operator's constructor builds its node. Attributes are compared by value and must not be changed later; see Def.
 func (g *Graph) Apply(d *Def, attr any, in ...*Node) *Node {
-	n := &Node{graph: g, def: d, attr: attr, in: in, pos: g.position()}
+	n := &Node{graph: g, def: d, attr: attr, in: slices.Clone(in), pos: g.position()}
 	if err := g.check(n); err != nil {
 		return g.invalid(n, err)
 	}
@@ -246,6 +248,7 @@ func (n *Node) equal(m *Node) bool {
 
 func (g *Graph) add(n *Node) *Node {
 	n.id = int32(len(g.nodes))
+	n.typ.Shape = slices.Clip(n.typ.Shape) // shape rules that append to it must not meet in its spare capacity
 	g.nodes = append(g.nodes, n)
 	return n
 }

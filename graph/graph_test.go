@@ -1,0 +1,33 @@
+package graph_test
+
+import (
+	"testing"
+
+	"github.com/tapir-ml/tapir/graph"
+)
+
+// What a caller does later with the slices it passed does not reach the graph, nor does a shape rule that appends to an operand's shape.
+func TestNodesOwnTheirSlices(t *testing.T) {
+	g := graph.New()
+	dims := []graph.Dim{2, 3}
+	x, p := g.Input("x", graph.Float32, dims...), g.Param("p", graph.Float32, graph.Zeros(), dims...)
+	dims[0] = 99
+	if got := x.Type().String() + p.Type().String(); got != "float32(2, 3)float32(2, 3)" {
+		t.Errorf("the types became %s", got)
+	}
+	operands := []*graph.Node{x, p}
+	sum := g.Apply(add, nil, operands...)
+	operands[1] = x
+	if sum.In(1) != p || g.Apply(add, nil, x, p) != sum || g.Apply(add, nil, x, x) == sum {
+		t.Error("the operands of a node changed")
+	}
+	grow := &graph.Def{Name: "grow", Infer: func(attr any, in []graph.Type) (graph.Type, error) {
+		shape := append(in[0].Shape, attr.(graph.Dim))
+		return graph.TypeOf(in[0].DType, append(shape, 1, 1, 1)[:len(shape)]...), nil
+	}}
+	y := g.Apply(grow, graph.Dim(4), x)
+	a, b := g.Apply(grow, graph.Dim(5), y), g.Apply(grow, graph.Dim(6), y)
+	if got := a.Shape().String() + b.Shape().String(); got != "(2, 3, 4, 5)(2, 3, 4, 6)" {
+		t.Errorf("shapes %s share memory", got)
+	}
+}
