@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"unsafe"
 )
@@ -198,8 +199,8 @@ func inferType(n *Node) (err error) {
 	return n.typ.check()
 }
 
-// intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes, operands and type; the
-// hash only finds candidates.
+// intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes with their Go type, operands
+// and type; the hash only finds candidates.
 func (g *Graph) intern(n *Node) *Node {
 	h := g.hash(n)
 	for m := g.table[h]; m != nil; m = m.next {
@@ -235,7 +236,7 @@ func (g *Graph) hash(n *Node) uint64 {
 }
 
 func (n *Node) equal(m *Node) bool {
-	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || !n.typ.Identical(m.typ) {
+	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || reflect.TypeOf(n.attr) != reflect.TypeOf(m.attr) || !n.typ.Identical(m.typ) {
 		return false
 	}
 	for i := range n.in {

@@ -31,3 +31,19 @@ func TestNodesOwnTheirSlices(t *testing.T) {
 		t.Errorf("shapes %s share memory", got)
 	}
 }
+
+// Attributes of two types are two, also if the types print alike.
+func TestAttributeTypesOfOneName(t *testing.T) {
+	_, x := newInput(t)
+	first := func() any {
+		type attr struct{ N int }
+		return attr{1}
+	}()
+	second := func() any {
+		type attr struct{ N int64 }
+		return attr{1}
+	}()
+	if a, b := graph.Apply(scaled, first, x), graph.Apply(scaled, second, x); a == b {
+		t.Errorf("%T and %T are one attribute", a.Attr(), second)
+	}
+}
