@@ -268,15 +268,20 @@ func (g *Graph) invalidf(expr string, kind error, format string, args ...any) *N
 }
 
 // Invalid returns a node that carries err, placed at the user's line, for constructors that find their arguments wrong before
-// there is an operator to apply. expr names what was to be built, as in "split(x)". If an operand is invalid, its error wins.
+// there is an operator to apply. expr names what was to be built, as in "split(x)". The error of the first invalid operand wins.
 func Invalid(err error, expr string, in ...*Node) *Node {
+	if err == nil {
+		err = Errorf(ErrOperator, "graph.Invalid was called without an error")
+	}
 	var g *Graph
-	for _, x := range in {
-		if g == nil {
-			g = x.Graph()
-		}
-		if x != nil && x.err != nil {
-			err = x.err
+	for i := len(in) - 1; i >= 0; i-- { // backwards: the first one stays
+		if x := in[i]; x != nil {
+			if x.graph != nil {
+				g = x.graph
+			}
+			if x.err != nil {
+				err = x.err
+			}
 		}
 	}
 	pos := callerPosition()

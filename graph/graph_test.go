@@ -47,3 +47,20 @@ func TestAttributeTypesOfOneName(t *testing.T) {
 		t.Errorf("%T and %T are one attribute", a.Attr(), second)
 	}
 }
+
+// The error that came first wins, and a node without a graph.Error is never taken for a valid one.
+func TestInvalidKeepsTheFirstError(t *testing.T) {
+	g, x := newInput(t)
+	first, second := g.Input("", graph.Float32), g.Input("bad", graph.Float32, -1)
+	for name, n := range map[string]*graph.Node{
+		"Apply":   g.Apply(add, nil, x, first, second),
+		"Invalid": graph.Invalid(graph.Errorf(graph.ErrValue, "own"), "split(x)", x, first, second),
+	} {
+		if n.Err() != first.Err() {
+			t.Errorf("%s: %v, want %v", name, n.Err(), first.Err())
+		}
+	}
+	if n := graph.Invalid(nil, "split(x)", x); n.Err() == nil || n.ID() != -1 {
+		t.Errorf("an invalid node without an error has id %d", n.ID())
+	}
+}
