@@ -55,6 +55,24 @@ func (a Array) As(shape []int) Array {
 	return a
 }
 
+// check says why a is no value.
+func (a Array) check() error {
+	if !a.DType.Valid() {
+		return Errorf(ErrDType, "an array of %v is no tensor value", a.DType)
+	}
+	n := 1
+	for _, s := range a.Shape {
+		if s < 0 {
+			return Errorf(ErrValue, "an array has shape %v", a.Shape)
+		}
+		n *= s
+	}
+	if n != a.n {
+		return Errorf(ErrValue, "the array has %d elements but shape %v", a.n, a.Shape)
+	}
+	return nil
+}
+
 // Len returns the number of elements.
 func (a Array) Len() int { return a.n }
 
@@ -198,7 +216,7 @@ func ArrayOf(v any) (Array, error) {
 	case *tensor.Dense:
 		return arrayOfDense(v)
 	case Array:
-		return v, nil
+		return v, v.check()
 	case float32:
 		return arrayOver(Float32, nil, []float32{v}), nil
 	case float64:

@@ -110,12 +110,15 @@ func (g *Graph) Constant(v any) *Node {
 	if err != nil {
 		return g.invalid(n, locate(err, n.pos, "constant"))
 	}
-	n.value = NewArray(a.DType, append([]int(nil), a.Shape...)...)
-	n.value.CopyFrom(a)
 	n.typ.DType = a.DType
 	for _, s := range a.Shape {
 		n.typ.Shape = append(n.typ.Shape, Dim(s))
 	}
+	if err := n.typ.check(); err != nil {
+		return g.invalid(n, locate(err, n.pos, "constant"))
+	}
+	n.value = NewArray(a.DType, slices.Clone(a.Shape)...)
+	n.value.CopyFrom(a)
 	n.key = unsafe.String(unsafe.SliceData(n.value.Bytes()), len(n.value.Bytes())) // the copy is ours and never written
 	return g.intern(n)
 }
