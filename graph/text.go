@@ -181,7 +181,7 @@ func (n *Node) Label() string {
 	switch {
 	case n == nil:
 		return "nil"
-	case n.kind == Constant:
+	case n.kind == Constant && n.err == nil:
 		return formatConstant(n.value)
 	case n.def == nil:
 		return n.name
