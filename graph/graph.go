@@ -10,7 +10,7 @@ import (
 )
 
 // Graph is an append-only list of nodes in topological order. Equal expressions are one node. A graph may be read by many
-// goroutines at once, but be built by one at a time.
+// goroutines at once, but be built by one at a time. The zero Graph is empty and ready for use.
 type Graph struct {
 	nodes   []*Node
 	table   map[uint64]*Node // by hash of (operator, attributes, inputs); chains are compared in full
@@ -32,8 +32,13 @@ type Update struct {
 }
 
 // New returns an empty graph.
-func New() *Graph {
-	return &Graph{table: map[uint64]*Node{}, names: map[string]*Node{}, defs: map[*Def]uint64{}, seed: maphash.MakeSeed()}
+func New() *Graph { return new(Graph) }
+
+// prepare makes the maps; whatever enters a node calls it first.
+func (g *Graph) prepare() {
+	if g.table == nil {
+		g.table, g.names, g.defs, g.seed = map[uint64]*Node{}, map[string]*Node{}, map[*Def]uint64{}, maphash.MakeSeed()
+	}
 }
 
 // Init says how a parameter or variable starts. Name is what people read; Fill sets the values of a tensor of the given shape,
@@ -79,6 +84,7 @@ func (g *Graph) leaf(n *Node) *Node {
 	if err := g.checkLeaf(n); err != nil {
 		return g.invalid(n, locate(err, n.pos, n.kind.String()+" "+n.name))
 	}
+	g.prepare()
 	g.names[n.name] = n
 	return g.add(n)
 }
@@ -205,6 +211,7 @@ func inferType(n *Node) (err error) {
 // intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes with their Go type, operands
 // and type; the hash only finds candidates.
 func (g *Graph) intern(n *Node) *Node {
+	g.prepare()
 	h := g.hash(n)
 	for m := g.table[h]; m != nil; m = m.next {
 		if m.equal(n) {
@@ -309,6 +316,10 @@ func (g *Graph) position() Position {
 func (g *Graph) Derive(forward *Node, f func()) { g.during(forward, false, f) }
 
 func (g *Graph) during(origin *Node, rewriting bool, f func()) {
+	if g == nil {
+		f()
+		return
+	}
 	originBefore, rewritingBefore := g.origin, g.rewriting
 	g.origin, g.rewriting = origin, rewriting
 	defer func() { g.origin, g.rewriting = originBefore, rewritingBefore }()
@@ -347,13 +358,28 @@ func (g *Graph) Assign(v, value *Node) error {
 }
 
 // Assigned returns what Assign recorded, in order.
-func (g *Graph) Assigned() []Update { return g.assigns }
+func (g *Graph) Assigned() []Update {
+	if g == nil {
+		return nil
+	}
+	return g.assigns
+}
 
 // Nodes returns all valid nodes in topological order. The slice must not be changed.
-func (g *Graph) Nodes() []*Node { return g.nodes }
+func (g *Graph) Nodes() []*Node {
+	if g == nil {
+		return nil
+	}
+	return g.nodes
+}
 
 // Leaf returns the input, parameter or variable called name, or nil.
-func (g *Graph) Leaf(name string) *Node { return g.names[name] }
+func (g *Graph) Leaf(name string) *Node {
+	if g == nil {
+		return nil
+	}
+	return g.names[name]
+}
 
 // Params returns the parameters in the order they were added.
 func (g *Graph) Params() []*Node { return g.ofKind(Param) }
@@ -365,7 +391,7 @@ func (g *Graph) Variables() []*Node { return g.ofKind(Variable) }
 func (g *Graph) Feeds() []*Node { return g.ofKind(Input) }
 
 func (g *Graph) ofKind(k Kind) (list []*Node) {
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes() {
 		if n.kind == k {
 			list = append(list, n)
 		}

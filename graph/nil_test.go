@@ -81,3 +81,14 @@ func TestMethodsOnNilAndInvalidNodes(t *testing.T) {
 		g.DOT(n)
 	}
 }
+
+func TestMethodsOnNilAndZeroGraphs(t *testing.T) {
+	callAll(t, "nil graph", (*graph.Graph)(nil))
+	callAll(t, "zero graph", new(graph.Graph))
+	callAll(t, "new graph", graph.New())
+	var zero graph.Graph
+	x := zero.Input("x", graph.Float32, 2)
+	if n := zero.Apply(add, nil, x, zero.Constant([]float32{1, 2})); n.Err() != nil || zero.Apply(add, nil, x, zero.Constant([]float32{1, 2})) != n {
+		t.Errorf("in the zero Graph: %v", n.Err())
+	}
+}

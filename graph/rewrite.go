@@ -145,6 +145,7 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 		if n.kind == Constant {
 			return into.intern(&c)
 		}
+		into.prepare()
 		into.names[n.name] = into.add(&c)
 		return &c
 	}

@@ -9,10 +9,10 @@ import (
 // String lists the graph, one node a line: id, expression, type, the user's line.
 func (g *Graph) String() string {
 	var b strings.Builder
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes() {
 		fmt.Fprintf(&b, "%s : %v\t%v\n", n.definition(), n.typ, n.pos)
 	}
-	for _, a := range g.assigns {
+	for _, a := range g.Assigned() {
 		fmt.Fprintf(&b, "%s := %%%d\n", a.Target.name, a.Value.id)
 	}
 	return alignTabs(b.String())
@@ -151,7 +151,7 @@ func Reachable(nodes ...*Node) []*Node {
 
 // DOT prints the expressions of the given nodes, or the whole graph if none are given, in the language of Graphviz.
 func (g *Graph) DOT(roots ...*Node) string {
-	nodes := g.nodes
+	nodes := g.Nodes()
 	if len(roots) > 0 {
 		nodes = Reachable(roots...)
 	}
