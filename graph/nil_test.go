@@ -92,3 +92,20 @@ func TestMethodsOnNilAndZeroGraphs(t *testing.T) {
 		t.Errorf("in the zero Graph: %v", n.Err())
 	}
 }
+
+func TestMethodsOnZeroValues(t *testing.T) {
+	callAll(t, "Position", graph.Position{})
+	callAll(t, "Error", &graph.Error{}, "Format")
+	callAll(t, "Type", graph.Type{})
+	callAll(t, "Shape", graph.Shape(nil))
+	callAll(t, "Dim", graph.Dim(0))
+	for i := 0; i < 256; i++ {
+		callAll(t, "DType", graph.DType(i))
+		callAll(t, "Kind", graph.Kind(i))
+	}
+	callAll(t, "Match", &graph.Match{})
+	callAll(t, "Walk", &graph.Walk{})
+	if graph.Locate(nil, nil) != nil {
+		t.Error("an error from nothing")
+	}
+}

@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Rule replaces an expression by another of the same value and type: more stable, or cheaper. Rules are rows of tables beside
 // the operators they concern; autodiff and the compiler apply them.
 type Rule struct {
@@ -87,8 +89,13 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		if !needed[id] {
 			continue
 		}
-		if kept[n] && into == src {
-			r.image[id] = n
+		if kept[n] {
+			m := n
+			if into != src {
+				m = copyNode(into, n, r.operands(n))
+				match.boundary[m] = true
+			}
+			r.image[id] = m
 			continue
 		}
 		m := r.rebuild(into, n)
@@ -98,9 +105,6 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 				break
 			}
 			m = next
-		}
-		if kept[n] {
-			match.boundary[m] = true
 		}
 		r.image[id] = m
 	}
@@ -120,15 +124,7 @@ func (r *Rebuild) Image(n *Node) *Node {
 }
 
 func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
-	in := n.in
-	for i, x := range n.in {
-		if y := r.image[x.id]; y != x {
-			if &in[0] == &n.in[0] {
-				in = append([]*Node(nil), n.in...)
-			}
-			in[i] = y
-		}
-	}
+	in := r.operands(n)
 	if r.Replace != nil {
 		var m *Node
 		into.during(n, true, func() { m = r.Replace(n, in) })
@@ -136,17 +132,45 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 			return m
 		}
 	}
-	switch {
-	case into == n.graph && len(in) > 0 && &in[0] == &n.in[0], into == n.graph && n.def == nil, into == n.graph && len(in) == 0:
+	if into == n.graph && (n.def == nil || len(in) == 0 || &in[0] == &n.in[0]) {
 		return n
+	}
+	return copyNode(into, n, in)
+}
+
+// operands returns what n's operands have become: n's own slice if they are the same.
+func (r *Rebuild) operands(n *Node) []*Node {
+	in := n.in
+	for i, x := range n.in {
+		if y := r.image[x.id]; y != x {
+			if &in[0] == &n.in[0] {
+				in = slices.Clone(n.in)
+			}
+			in[i] = y
+		}
+	}
+	return in
+}
+
+// copyNode returns n in the graph into, over other operands. A leaf's copy is the leaf of its name, if there is one.
+func copyNode(into *Graph, n *Node, in []*Node) *Node {
+	switch {
+	case n.kind == Constant:
+		c := *n
+		c.graph, c.next = into, nil
+		return into.intern(&c)
 	case n.def == nil:
 		c := *n
-		c.graph, c.next, c.id = into, nil, 0
-		if n.kind == Constant {
-			return into.intern(&c)
+		c.graph = into
+		if known := into.names[n.name]; known == nil {
+			into.prepare()
+			into.names[n.name] = into.add(&c)
+		} else if known.kind != n.kind || !known.typ.Identical(n.typ) {
+			return into.invalid(&c, locate(Errorf(ErrName, "copied into a graph where %s %q is %v, from one where %s %q is %v",
+				known.kind, n.name, known.typ, n.kind, n.name, n.typ), n.pos, n.name))
+		} else {
+			return known
 		}
-		into.prepare()
-		into.names[n.name] = into.add(&c)
 		return &c
 	}
 	var m *Node
