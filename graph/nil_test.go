@@ -104,6 +104,7 @@ func TestMethodsOnZeroValues(t *testing.T) {
 		callAll(t, "Kind", graph.Kind(i))
 	}
 	callAll(t, "Match", &graph.Match{})
+	callAll(t, "Rebuild", &graph.Rebuild{})
 	callAll(t, "Walk", &graph.Walk{})
 	if graph.Locate(nil, nil) != nil {
 		t.Error("an error from nothing")

@@ -38,7 +38,8 @@ type Rebuild struct {
 	// Fired lists the rules that were applied, in order.
 	Fired []Fired
 
-	image []*Node // by id in the source graph
+	source *Graph  // of the last Run
+	image  []*Node // by id in it
 }
 
 // Fired records one application of a rule.
@@ -84,7 +85,7 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		root := r.Rules[i].Root
 		byRoot[root] = append(byRoot[root], &r.Rules[i])
 	}
-	r.image = make([]*Node, top+1)
+	r.source, r.image = src, make([]*Node, top+1)
 	for id, n := range src.nodes[:top+1] {
 		if !needed[id] {
 			continue
@@ -117,7 +118,7 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 
 // Image returns what node n became in the last Run, nil if the roots did not need it.
 func (r *Rebuild) Image(n *Node) *Node {
-	if int(n.id) >= len(r.image) {
+	if n == nil || n.err != nil || n.graph != r.source || int(n.id) >= len(r.image) {
 		return nil
 	}
 	return r.image[n.id]

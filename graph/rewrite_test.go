@@ -73,3 +73,20 @@ func TestRebuildIntoAGraphThatHasTheLeaf(t *testing.T) {
 		t.Errorf("an x of another type: %v", y.Err())
 	}
 }
+
+func TestRebuildImage(t *testing.T) {
+	g, x := newInput(t)
+	y := g.Input("y", graph.Float32)
+	bad := g.Input("", graph.Float32)
+	var r graph.Rebuild
+	r.Run(graph.Apply(neg, nil, x))
+	_, other := newInput(t)
+	for name, n := range map[string]*graph.Node{"nil": nil, "not needed": y, "invalid": bad, "of another graph": other} {
+		if m := r.Image(n); m != nil {
+			t.Errorf("the image of a node that is %s is %v", name, m)
+		}
+	}
+	if r.Image(x) != x {
+		t.Errorf("the image of x is %v", r.Image(x))
+	}
+}
