@@ -183,13 +183,18 @@ func copyNode(into *Graph, n *Node, in []*Node) *Node {
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
+	if n.err != nil {
+		return n
+	}
 	for _, rule := range rules {
 		var m *Node
+		errBefore := n.graph.err
 		n.graph.during(n, true, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
 			return m
 		}
+		n.graph.err = errBefore // what a rule tried in vain is no error of the user's
 	}
 	return n
 }

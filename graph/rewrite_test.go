@@ -90,3 +90,20 @@ func TestRebuildImage(t *testing.T) {
 		t.Errorf("the image of x is %v", r.Image(x))
 	}
 }
+
+// A rule that builds something wrong is not applied, and leaves no error behind in the user's graph.
+func TestRebuildRefusesAWrongRule(t *testing.T) {
+	g, x := newInput(t)
+	y := graph.Apply(neg, nil, x)
+	for name, rewrite := range map[string]func(*graph.Match, *graph.Node) *graph.Node{
+		"another type": func(_ *graph.Match, n *graph.Node) *graph.Node { return n.Graph().Full(graph.Float64, 1) },
+		"an error": func(_ *graph.Match, n *graph.Node) *graph.Node {
+			return graph.Apply(add, nil, n, n.Graph().Full(graph.Float64, 1))
+		},
+	} {
+		r := graph.Rebuild{Rules: []graph.Rule{{Name: name, Root: neg, Rewrite: rewrite}}}
+		if m := r.Run(y)[0]; m != y || len(r.Fired) != 0 || g.Err() != nil {
+			t.Errorf("%s: %v became %v, fired %v, the graph says %v", name, y, m, r.Fired, g.Err())
+		}
+	}
+}
