@@ -215,7 +215,7 @@ func (g *Graph) intern(n *Node) *Node {
 	h := g.hash(n)
 	for m := g.table[h]; m != nil; m = m.next {
 		if m.equal(n) {
-			if len(m.merged) < 3 && m.pos != n.pos {
+			if len(m.merged) < 3 && m.pos != n.pos && !slices.Contains(m.merged, n.pos) {
 				m.merged = append(m.merged, n.pos)
 			}
 			return m

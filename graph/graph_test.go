@@ -64,3 +64,21 @@ func TestInvalidKeepsTheFirstError(t *testing.T) {
 		t.Errorf("an invalid node without an error has id %d", n.ID())
 	}
 }
+
+// A node remembers at most three further lines, each once.
+func TestMergedPositions(t *testing.T) {
+	_, x := newInput(t)
+	first := graph.Apply(neg, nil, x)
+	for i := 0; i < 5; i++ {
+		graph.Apply(neg, nil, x)
+	}
+	if got := len(first.MergedPos()); got != 1 {
+		t.Errorf("a line that ran five times is kept %d times: %v", got, first.MergedPos())
+	}
+	graph.Apply(neg, nil, x)
+	graph.Apply(neg, nil, x)
+	graph.Apply(neg, nil, x)
+	if got := len(first.MergedPos()); got != 3 {
+		t.Errorf("%d lines kept: %v", got, first.MergedPos())
+	}
+}
