@@ -78,6 +78,8 @@ func formatElement(a Array, i int) string {
 	switch a.DType {
 	case Bool:
 		return strconv.FormatBool(a.Bool()[i])
+	case Int32:
+		return strconv.FormatInt(int64(a.I32()[i]), 10)
 	case Int64:
 		return strconv.FormatInt(a.I64()[i], 10)
 	case Float32:
