@@ -164,20 +164,21 @@ func (a Array) CopyFrom(b Array) {
 		copy(a.Bytes(), b.Bytes())
 		return
 	}
-	if a.DType == Int64 && b.DType == Int32 { // the integer conversions that a detour by float64 could spoil
-		for i, v := range b.I32() {
-			a.I64()[i] = int64(v)
+	switch { // what a detour by float64 would spoil
+	case a.DType == Int32 && b.DType == Int64:
+		convert(a.I32(), b.I64())
+	case a.DType == Float32 && b.DType == Int64:
+		convert(a.F32(), b.I64())
+	default:
+		for i := 0; i < a.n; i++ {
+			a.SetAt(i, b.At(i))
 		}
-		return
 	}
-	if a.DType == Int32 && b.DType == Int64 {
-		for i, v := range b.I64() {
-			a.I32()[i] = int32(v)
-		}
-		return
-	}
-	for i := 0; i < a.n; i++ {
-		a.SetAt(i, b.At(i))
+}
+
+func convert[T float32 | int32](dst []T, src []int64) {
+	for i, v := range src {
+		dst[i] = T(v)
 	}
 }
 

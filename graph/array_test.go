@@ -46,3 +46,53 @@ func TestConstantsThatAreNone(t *testing.T) {
 		t.Errorf("%d nodes", len(g.Nodes()))
 	}
 }
+
+// CopyFrom converts as Go does, in one step.
+func TestCopyFromConverts(t *testing.T) {
+	from := map[graph.DType]any{
+		graph.Float32: []float32{0, 1, -2.75, 1e9, 16777217},
+		graph.Float64: []float64{0, 1, -2.75, 1e9, 1.0000000001},
+		graph.Int32:   []int32{0, 1, -2, 1<<31 - 1, -1 << 31},
+		graph.Int64:   []int64{0, 1, -2, 1<<54 + 1<<30 + 1, 1<<31 - 1},
+		graph.Bool:    []bool{false, true, true, false, true},
+	}
+	for _, x := range from {
+		a, err := graph.ArrayOf(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for to := graph.Float32; to <= graph.Bool; to++ {
+			b := graph.NewArray(to, a.Len())
+			b.CopyFrom(a)
+			for i := 0; i < a.Len(); i++ {
+				var want float64
+				switch {
+				case a.DType == graph.Int64 && to == graph.Float32:
+					want = float64(float32(a.I64()[i])) // once rounded
+				case a.DType == graph.Int64 && to == graph.Int32:
+					want = float64(int32(a.I64()[i]))
+				case to == graph.Float32:
+					want = float64(float32(a.At(i)))
+				case to == graph.Int32:
+					want = float64(int32(a.At(i)))
+				case to == graph.Int64:
+					want = float64(int64(a.At(i)))
+				case to == graph.Bool && a.At(i) != 0:
+					want = 1
+				case to == graph.Float64:
+					want = a.At(i)
+				}
+				if got := b.At(i); got != want {
+					t.Errorf("%v element %v as %v is %v, want %v", a.DType, a.At(i), to, got, want)
+				}
+			}
+		}
+	}
+	exact := graph.NewArray(graph.Int64, 2)
+	copy(exact.I64(), []int64{1<<53 + 1, -1<<63 + 1})
+	same := graph.NewArray(graph.Int64, 2)
+	same.CopyFrom(exact)
+	if same.I64()[0] != 1<<53+1 || same.I64()[1] != -1<<63+1 {
+		t.Errorf("copied %v", same.I64())
+	}
+}
