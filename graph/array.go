@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"reflect"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -205,7 +204,7 @@ func (a Array) Dense() *tensor.Dense {
 		return nil
 	}
 	if len(a.Shape) == 0 {
-		return tensor.New(tensor.FromScalar(reflect.ValueOf(backing).Index(0).Interface()))
+		return tensor.New(tensor.WithShape(), tensor.WithBacking(backing))
 	}
 	return tensor.New(tensor.WithShape(a.Shape...), tensor.WithBacking(backing))
 }
@@ -286,20 +285,38 @@ func arrayOfDense(t *tensor.Dense) (Array, error) {
 	default:
 		return Array{}, Errorf(ErrDType, "a tensor of %v is not supported; use float32, float64, int32, int64, int or bool", t.Dtype())
 	}
-	if t.RequiresIterator() || t.DataOrder().IsColMajor() {
-		return gather(a, shape, t.Strides())
+	// The strides alone are trusted: the data order of a slice of a transposed tensor says that no iterator is needed.
+	strides, last, dense, wide := t.Strides(), 0, true, 0
+	for axis, step := len(shape)-1, 1; axis >= 0; axis-- {
+		if shape[axis] != 1 {
+			wide++
+			stride := step
+			if len(strides) == len(shape) {
+				stride = strides[axis]
+			}
+			dense = dense && stride == step
+			last += (shape[axis] - 1) * stride
+		}
+		step *= shape[axis]
 	}
-	if a.n != n {
+	if len(strides) != len(shape) && (wide > 1 || len(strides) > 0 && strides[0] != 1) { // a column-major (3, 1) has the stride 1 alone
+		return Array{}, Errorf(ErrValue, "the tensor is a view of shape %v with strides %v; clone or materialise it first", shape, strides)
+	}
+	switch {
+	case n == 0:
+		a.n = 0
+		return a, nil
+	case last < 0 || last >= a.n:
 		return Array{}, Errorf(ErrValue, "the tensor has %d elements but shape %v", a.n, shape)
+	case dense:
+		a.n = n
+		return a, nil
 	}
-	return a, nil
+	return gather(a, shape, strides), nil
 }
 
 // gather copies a view (a slice, a transpose, a column-major tensor) whose elements lie in memory at the given strides.
-func gather(memory Array, shape, strides []int) (Array, error) {
-	if len(strides) != len(shape) {
-		return Array{}, Errorf(ErrValue, "the tensor is a view of rank %d with %d strides; clone or materialise it first", len(shape), len(strides))
-	}
+func gather(memory Array, shape, strides []int) Array {
 	dense := NewArray(memory.DType, shape...)
 	index := make([]int, len(shape))
 	for i := 0; i < dense.n; i++ {
@@ -315,5 +332,5 @@ func gather(memory Array, shape, strides []int) (Array, error) {
 			index[axis] = 0
 		}
 	}
-	return dense, nil
+	return dense
 }
