@@ -3,6 +3,8 @@
 //	go run ./vec -dir ..
 package main
 
+//go:generate go run . -dir ../..
+
 import (
 	"flag"
 	"log"
