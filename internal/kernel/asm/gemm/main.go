@@ -1,6 +1,8 @@
 // Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. Run it as `make gen` does.
 package main
 
+//go:generate sh gen.sh
+
 import (
 	"flag"
 	"log"

@@ -1,0 +1,80 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// encodeAttr returns the canonical encoding of an operator's attributes: equal attributes have equal encodings and different
+// ones differ, with floats compared by their bits (so NaN equals itself and −0 differs from 0) and lists by value. The dynamic
+// type is part of it. What has no value semantics (pointers, maps, functions, channels, interfaces) cannot be encoded.
+func encodeAttr(attr any) (string, error) {
+	if attr == nil {
+		return "", nil
+	}
+	v := reflect.ValueOf(attr)
+	b := append(make([]byte, 0, 64), v.Type().String()...)
+	b, err := appendValue(append(b, 0), v)
+	return string(b), err
+}
+
+func appendValue(b []byte, v reflect.Value) ([]byte, error) {
+	switch v.Kind() {
+	case reflect.Bool:
+		if v.Bool() {
+			return append(b, 1), nil
+		}
+		return append(b, 0), nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return binary.LittleEndian.AppendUint64(b, uint64(v.Int())), nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return binary.LittleEndian.AppendUint64(b, v.Uint()), nil
+	case reflect.Float32, reflect.Float64:
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v.Float())), nil
+	case reflect.String:
+		b = binary.LittleEndian.AppendUint64(b, uint64(v.Len()))
+		return append(b, v.String()...), nil
+	case reflect.Slice, reflect.Array:
+		b = binary.LittleEndian.AppendUint64(b, uint64(v.Len()))
+		var err error
+		for i := 0; i < v.Len() && err == nil; i++ {
+			b, err = appendValue(b, v.Index(i))
+		}
+		return b, err
+	case reflect.Struct:
+		var err error
+		for i := 0; i < v.NumField() && err == nil; i++ {
+			b, err = appendValue(b, v.Field(i))
+		}
+		return b, err
+	}
+	return nil, Errorf(ErrValue, "an attribute of type %s cannot be compared by value; use numbers, strings, slices and structs of these", v.Type())
+}
+
+// formatAttr prints attributes for people: "axes=[1] keepdims", leaving out fields that are zero.
+func formatAttr(attr any) string {
+	if attr == nil {
+		return ""
+	}
+	v := reflect.ValueOf(attr)
+	if _, ok := attr.(fmt.Stringer); ok || v.Kind() != reflect.Struct {
+		return fmt.Sprint(attr)
+	}
+	var parts []string
+	for i := 0; i < v.NumField(); i++ {
+		field := v.Type().Field(i)
+		if !field.IsExported() || v.Field(i).IsZero() {
+			continue
+		}
+		name := strings.ToLower(field.Name[:1]) + field.Name[1:]
+		if v.Field(i).Kind() == reflect.Bool {
+			parts = append(parts, name)
+		} else {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, v.Field(i)))
+		}
+	}
+	return strings.Join(parts, " ")
+}

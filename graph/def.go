@@ -1,0 +1,92 @@
+package graph
+
+// Def defines one operator; Tapir's own are literals of this type in package ops, and a user's have equal rights. A nil field
+// means "not offered", and whatever would need it says so in an error. A Def is identified by its pointer and must not change
+// once used.
+type Def struct {
+	// Name is what people read in errors, listings and pictures: lower case, e.g. "matmul".
+	Name string
+
+	// Infer returns the type of the result from the attributes and the operands' types: the operator's legality rule. It must
+	// not look at anything else. Errors are made with Errorf and say what would fix them.
+	Infer func(attr any, in []Type) (Type, error)
+
+	// Eval computes the result on the CPU. Element types are read from the arrays, never from attributes: the reference
+	// interpreter hands a float32 graph's operators float64 arrays. It needs no allocation of its own: see Scratch.
+	Eval func(c *Call) error
+
+	// VJP is the reverse-mode rule: given a node of this operator and dy, the cotangent of its result, it returns the cotangent of
+	// each operand as ordinary nodes. A nil entry means that none flows. Entries must have their operand's type.
+	VJP func(n, dy *Node) []*Node
+
+	// Pointwise, if set, gives the operator over blocks of elements, so that the compiler can fuse it.
+	Pointwise *Pointwise
+
+	// Scratch is an upper bound of the bytes of working memory that Eval wants in Call.Scratch.
+	Scratch func(attr any, in []Type) Dim
+
+	// Traits are facts the compiler may use.
+	Traits Trait
+
+	// Samples are operands for the gradient check and for the comparison with the reference interpreter.
+	Samples func() []Sample
+}
+
+// Pointwise computes one element of the result from one element of each operand, over blocks. dst may be one of the operands;
+// operands of length 1 are scalars, all others have dst's length. At most four operands. An operator with a Pointwise needs no Eval.
+type Pointwise struct {
+	F32 func(attr any, dst []float32, in [][]float32)
+	F64 func(attr any, dst []float64, in [][]float64)
+}
+
+// Trait is a set of facts about an operator.
+type Trait uint32
+
+// The traits.
+const (
+	// Commutative: the operands of a binary operator may be exchanged, so f(a, b) and f(b, a) are one node.
+	Commutative Trait = 1 << iota
+	// View: the result is operand 0's elements in the same order, under another type of equal size; nothing needs to be computed.
+	View
+	// InPlace: Eval may be given a result that shares memory with an operand of the same size and element type.
+	InPlace
+	// Identity: for values the operator is operand 0; it only speaks to passes before execution.
+	Identity
+	// Discrete: the result does not vary continuously, so no gradient flows and none is missed: comparisons, integer results.
+	Discrete
+	// Random results, inputs and outputs outside the tape: never computed at compile time.
+	Impure
+)
+
+// Has reports whether all traits in u are in t.
+func (t Trait) Has(u Trait) bool { return t&u == u }
+
+// Call is what an operator's Eval works on. All arrays are dense and row-major; operands must not be written.
+type Call struct {
+	Attr    any
+	In      []Array
+	Out     []Array // one; for a tuple one for each part
+	Scratch []byte  // at least Def.Scratch bytes; its content is undefined
+	Binding Binding // the sizes of symbols, for operators with dimensions among their attributes
+
+	// Parallel calls do(0), …, do(parts-1), on several goroutines where that helps, and returns when all are done. The split
+	// must depend on the problem alone, so that results do not depend on the number of workers. It may be nil.
+	Parallel func(parts int, do func(part int))
+
+	blocks32 [][]float32 // working memory of pointwise operators
+	blocks64 [][]float64
+}
+
+// Sample describes operands for testing an operator: gradients are checked by finite differences at random values from it.
+type Sample struct {
+	Attr any
+	In   []Operand
+}
+
+// Operand is one operand of a Sample.
+type Operand struct {
+	Type   Type      // static shape
+	Lo, Hi float64   // range of random values; both 0 means −1 to 1
+	Avoid  []float64 // kinks that values keep away from by 0.05
+	Values []float64 // if set, these instead of random values
+}

@@ -1,0 +1,180 @@
+package ops
+
+import (
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
+)
+
+// The definitions of the arithmetic operators.
+var (
+	AddDef = new(graph.Def)
+	SubDef = new(graph.Def)
+	MulDef = new(graph.Def)
+	DivDef = new(graph.Def)
+	PowDef = new(graph.Def)
+	NegDef = new(graph.Def)
+)
+
+// Add returns a + b, broadcast.
+func Add(a, b *graph.Node) *graph.Node { return graph.Apply(AddDef, nil, a, b) }
+
+// Sub returns a − b, broadcast.
+func Sub(a, b *graph.Node) *graph.Node { return graph.Apply(SubDef, nil, a, b) }
+
+// Mul returns the elementwise product a · b, broadcast.
+func Mul(a, b *graph.Node) *graph.Node { return graph.Apply(MulDef, nil, a, b) }
+
+// Div returns a / b, broadcast, as IEEE 754 divides: x/0 is ±Inf and 0/0 is NaN.
+func Div(a, b *graph.Node) *graph.Node { return graph.Apply(DivDef, nil, a, b) }
+
+// Pow returns a to the power of b, broadcast, with the special cases of math.Pow. The derivative by a is b·a^(b−1), 0 for b = 0;
+// that by b is a^b·ln a, 0 where a is 0 and b is not negative.
+func Pow(a, b *graph.Node) *graph.Node { return graph.Apply(PowDef, nil, a, b) }
+
+// Neg returns −x.
+func Neg(x *graph.Node) *graph.Node { return graph.Apply(NegDef, nil, x) }
+
+// Scale returns s·x.
+func Scale(x *graph.Node, s float64) *graph.Node { return Mul(x, like(x, s)) }
+
+// AddScalar returns x + s.
+func AddScalar(x *graph.Node, s float64) *graph.Node { return Add(x, like(x, s)) }
+
+// PowScalar returns x to the power of s.
+func PowScalar(x *graph.Node, s float64) *graph.Node { return Pow(x, like(x, s)) }
+
+// Square returns x².
+func Square(x *graph.Node) *graph.Node { return Mul(x, x) }
+
+// AddN returns the sum of its operands, added from left to right.
+func AddN(xs ...*graph.Node) *graph.Node {
+	if len(xs) == 0 {
+		return graph.Invalid(graph.Errorf(graph.ErrOperator, "a sum of no operands has no type"), "addn()")
+	}
+	sum := xs[0]
+	for _, x := range xs[1:] {
+		sum = Add(sum, x)
+	}
+	return sum
+}
+
+func init() {
+	define(AddDef, graph.Def{
+		Name:  "add",
+		Infer: inferElementwise(2),
+		Pointwise: binary(
+			binaryForms[float32]{kernel.Add[float32], kernel.AddScalar[float32], kernel.AddScalar[float32]},
+			binaryForms[float64]{kernel.Add[float64], kernel.AddScalar[float64], kernel.AddScalar[float64]}),
+		VJP: func(n, dy *graph.Node) []*graph.Node {
+			return []*graph.Node{sumLike(dy, n.In(0)), sumLike(dy, n.In(1))}
+		},
+		Traits:  graph.Commutative | graph.InPlace,
+		Samples: binarySamples(floats(), floats()),
+	})
+	define(SubDef, graph.Def{
+		Name:  "sub",
+		Infer: inferElementwise(2),
+		Pointwise: binary(
+			binaryForms[float32]{kernel.Sub[float32], kernel.SubScalar[float32], kernel.RSubScalar[float32]},
+			binaryForms[float64]{kernel.Sub[float64], kernel.SubScalar[float64], kernel.RSubScalar[float64]}),
+		VJP: func(n, dy *graph.Node) []*graph.Node {
+			return []*graph.Node{sumLike(dy, n.In(0)), sumLike(Neg(dy), n.In(1))}
+		},
+		Traits:  graph.InPlace,
+		Samples: binarySamples(floats(), floats()),
+	})
+	define(MulDef, graph.Def{
+		Name:  "mul",
+		Infer: inferElementwise(2),
+		Pointwise: binary(
+			binaryForms[float32]{kernel.Mul[float32], kernel.MulScalar[float32], kernel.MulScalar[float32]},
+			binaryForms[float64]{kernel.Mul[float64], kernel.MulScalar[float64], kernel.MulScalar[float64]}),
+		VJP: func(n, dy *graph.Node) []*graph.Node {
+			a, b := n.In(0), n.In(1)
+			return []*graph.Node{sumLike(Mul(dy, b), a), sumLike(Mul(dy, a), b)}
+		},
+		Traits:  graph.Commutative | graph.InPlace,
+		Samples: binarySamples(floats(), floats()),
+	})
+	define(DivDef, graph.Def{
+		Name:  "div",
+		Infer: inferElementwise(2),
+		Pointwise: binary(
+			binaryForms[float32]{kernel.Div[float32], kernel.DivScalar[float32], kernel.RDivScalar[float32]},
+			binaryForms[float64]{kernel.Div[float64], kernel.DivScalar[float64], kernel.RDivScalar[float64]}),
+		VJP: func(n, dy *graph.Node) []*graph.Node { // d(a/b) = da/b − (a/b)·db/b
+			a, b := n.In(0), n.In(1)
+			da := Div(dy, b)
+			return []*graph.Node{sumLike(da, a), sumLike(Neg(Mul(da, n)), b)}
+		},
+		Traits:  graph.InPlace,
+		Samples: binarySamples(floats(), floatsIn(0.5, 2)),
+	})
+	define(PowDef, graph.Def{
+		Name:  "pow",
+		Infer: inferElementwise(2),
+		Pointwise: binary(
+			binaryForms[float32]{kernel.Pow[float32], kernel.PowScalar[float32], kernel.RPowScalar[float32]},
+			binaryForms[float64]{kernel.Pow[float64], kernel.PowScalar[float64], kernel.RPowScalar[float64]}),
+		VJP: func(n, dy *graph.Node) []*graph.Node {
+			a, b := n.In(0), n.In(1)
+			zero := like(n, 0)
+			da := Mul(b, Pow(a, AddScalar(b, -1)))
+			if b.Kind() == graph.Constant { // needs no logarithm of the base
+				if !isScalar(b, 0) {
+					return []*graph.Node{sumLike(Mul(dy, da), a), nil}
+				}
+				return []*graph.Node{nil, nil}
+			}
+			logA := Log(Select(Equal(a, zero), like(a, 1), a)) // 0 for a = 0
+			db := Select(Less(b, zero), Mul(n, Log(a)), Mul(n, logA))
+			return []*graph.Node{sumLike(Mul(dy, Select(Equal(b, zero), zero, da)), a), sumLike(Mul(dy, db), b)}
+		},
+		Traits:  graph.InPlace,
+		Samples: binarySamples(floatsIn(0.5, 2), floatsIn(-2, 3)),
+	})
+	define(NegDef, graph.Def{
+		Name:      "neg",
+		Infer:     inferElementwise(1),
+		Pointwise: unary(kernel.Neg[float32], kernel.Neg[float64]),
+		VJP:       func(_, dy *graph.Node) []*graph.Node { return []*graph.Node{Neg(dy)} },
+		Traits:    graph.InPlace,
+		Samples:   unarySamples(-2, 2),
+	})
+
+	// x + 0 is not among these: −0 + 0 is +0. Nor is x·0, which is NaN for an infinite x.
+	rewrite(graph.Rule{
+		Name: "mul-one", Why: "x·1 is x", Root: MulDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			for i := range 2 {
+				if isScalar(n.In(i), 1) {
+					return n.In(1 - i)
+				}
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "div-one", Why: "x/1 is x", Root: DivDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if isScalar(n.In(1), 1) {
+				return n.In(0)
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "neg-neg", Why: "−(−x) is x", Root: NegDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if x := m.Op(n.In(0), NegDef); x != nil {
+				return x.In(0)
+			}
+			return nil
+		},
+	})
+}
+
+// isScalar reports whether x is the constant scalar v.
+func isScalar(x *graph.Node, v float64) bool {
+	return x.Kind() == graph.Constant && len(x.Shape()) == 0 && x.Value().At(0) == v
+}

@@ -1,0 +1,145 @@
+package ops
+
+import (
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
+)
+
+// The definitions of softmax and its logarithm.
+var (
+	SoftmaxDef    = new(graph.Def)
+	LogSoftmaxDef = new(graph.Def)
+)
+
+type axisAttr struct{ Axis int }
+
+// Softmax returns e^xᵢ / Σⱼ e^xⱼ along an axis; a negative axis counts from the last. It does not overflow: the largest
+// element is subtracted first.
+func Softmax(x *graph.Node, axis int) *graph.Node { return alongAxis(SoftmaxDef, x, axis) }
+
+// LogSoftmax returns xᵢ − ln Σⱼ e^xⱼ along an axis, without overflow.
+func LogSoftmax(x *graph.Node, axis int) *graph.Node { return alongAxis(LogSoftmaxDef, x, axis) }
+
+func alongAxis(d *graph.Def, x *graph.Node, axis int) *graph.Node {
+	if x.Err() != nil {
+		return graph.Apply(d, nil, x)
+	}
+	a, err := normalAxis(axis, x.Type())
+	if err != nil {
+		return graph.Invalid(err, d.Name+"("+x.Name()+")", x)
+	}
+	return graph.Apply(d, axisAttr{a}, x)
+}
+
+// normalAxis returns axis counted from the first dimension.
+func normalAxis(axis int, t graph.Type) (int, error) {
+	rank := t.Shape.Rank()
+	if t.IsTuple() || axis < -rank || axis >= rank {
+		return 0, graph.Errorf(graph.ErrShape, "axis %d is outside %v; it may be from %d to %d", axis, t, -rank, rank-1)
+	}
+	if axis < 0 {
+		axis += rank
+	}
+	return axis, nil
+}
+
+func inferSoftmax(attr any, in []graph.Type) (graph.Type, error) {
+	t, err := inferElementwise(1)(nil, in)
+	if err == nil {
+		_, err = normalAxis(attr.(axisAttr).Axis, t)
+	}
+	return t, err
+}
+
+// evalRows applies a rows kernel along an axis. An axis that is not the last is gathered row by row.
+func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols int)) error {
+	outer, n, inner := around(c.In[0].Shape, c.Attr.(axisAttr).Axis)
+	dst, x := graph.Elements[T](c.Out[0]), graph.Elements[T](c.In[0])
+	if inner == 1 {
+		rows(dst, x, outer, n)
+		return nil
+	}
+	row := graph.ElementsIn[T](c.Scratch)[:n]
+	for o := range outer {
+		for i := range inner {
+			base := o*n*inner + i
+			for j := range row {
+				row[j] = x[base+j*inner]
+			}
+			rows(row, row, 1, n)
+			for j, v := range row {
+				dst[base+j*inner] = v
+			}
+		}
+	}
+	return nil
+}
+
+// scratchRow is one row along an axis that is not the last.
+func scratchRow(attr any, in []graph.Type) graph.Dim {
+	axis, shape := attr.(axisAttr).Axis, in[0].Shape
+	return shape[axis].Mul(graph.Dim(in[0].DType.Size()))
+}
+
+// around splits a shape at an axis: the elements before it, its size, the elements after it.
+func around(shape []int, axis int) (outer, n, inner int) {
+	outer, inner = 1, 1
+	for i, s := range shape {
+		switch {
+		case i < axis:
+			outer *= s
+		case i == axis:
+			n = s
+		default:
+			inner *= s
+		}
+	}
+	return outer, n, inner
+}
+
+func softmaxSamples() []graph.Sample {
+	return []graph.Sample{
+		{Attr: axisAttr{1}, In: []graph.Operand{floats(3, 4)}},
+		{Attr: axisAttr{0}, In: []graph.Operand{floats(3, 4)}},
+		{Attr: axisAttr{1}, In: []graph.Operand{floats(2, 3, 2)}},
+		{Attr: axisAttr{0}, In: []graph.Operand{floats(1)}},
+		{Attr: axisAttr{1}, In: []graph.Operand{floats(0, 3)}},
+	}
+}
+
+func init() {
+	define(SoftmaxDef, graph.Def{
+		Name:    "softmax",
+		Infer:   inferSoftmax,
+		Scratch: scratchRow,
+		Eval: func(c *graph.Call) error {
+			if c.Out[0].DType == graph.Float32 {
+				return evalRows(c, kernel.Softmax[float32])
+			}
+			return evalRows(c, kernel.Softmax[float64])
+		},
+		VJP: func(n, dy *graph.Node) []*graph.Node { // dx = y ⊙ (dy − Σ dy⊙y)
+			axis := n.Attr().(axisAttr).Axis
+			return []*graph.Node{Mul(n, Sub(dy, SumKeep(Mul(dy, n), axis)))}
+		},
+		Traits:  graph.InPlace,
+		Samples: softmaxSamples,
+	})
+	define(LogSoftmaxDef, graph.Def{
+		Name:    "logsoftmax",
+		Infer:   inferSoftmax,
+		Scratch: scratchRow,
+		Eval: func(c *graph.Call) error {
+			if c.Out[0].DType == graph.Float32 {
+				return evalRows(c, kernel.LogSoftmax[float32])
+			}
+			return evalRows(c, kernel.LogSoftmax[float64])
+		},
+		VJP: func(n, dy *graph.Node) []*graph.Node { // dx = dy − e^y · Σ dy
+			axis := n.Attr().(axisAttr).Axis
+			return []*graph.Node{Sub(dy, Mul(Exp(n), SumKeep(dy, axis)))}
+		},
+		Traits:  graph.InPlace,
+		Samples: softmaxSamples,
+	})
+}

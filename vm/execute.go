@@ -1,0 +1,139 @@
+package vm
+
+import (
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
+	"github.com/tapir-ml/tapir/internal/parallel"
+)
+
+// step is what a machine keeps for one instruction: the operands in the form that the kernel takes, set up when sizes change.
+type step struct {
+	in   *instr
+	call graph.Call
+	f32  *kernel.Gemm[float32] // of affine instructions
+	f64  *kernel.Gemm[float64]
+}
+
+// allowsInPlace reports whether an instruction's result may take the place of an operand.
+func allowsInPlace(in *instr) bool { return in.node.Def().Traits.Has(graph.InPlace) }
+
+// fedOperand is an operand that is fed or a view of what is fed.
+type fedOperand struct {
+	step, operand int
+	slot          slotID
+}
+
+// prepare makes the steps.
+func (m *Machine) prepare() {
+	t := m.program.tape
+	m.arrays = make([]graph.Array, len(t.slots))
+	m.steps = make([]step, len(t.instrs))
+	parallelCall := m.parallel
+	for i := range t.instrs {
+		in := &t.instrs[i]
+		s := &m.steps[i]
+		s.in = in
+		s.call = graph.Call{In: make([]graph.Array, len(in.in)), Out: make([]graph.Array, len(in.out)), Binding: m.binding, Parallel: parallelCall}
+		switch {
+		case in.kind == affineInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
+			s.f32 = new(kernel.Gemm[float32])
+		case in.kind == affineInstr:
+			s.f64 = new(kernel.Gemm[float64])
+		case in.kind == evalInstr:
+			s.call.Attr = in.node.Attr()
+		}
+		for k, operand := range in.in {
+			if t.slots[t.base(operand)].kind == inFeed {
+				m.fedOperands = append(m.fedOperands, fedOperand{i, k, operand})
+				if in.kind == affineInstr && (len(m.fedProducts) == 0 || m.fedProducts[len(m.fedProducts)-1] != i) {
+					m.fedProducts = append(m.fedProducts, i)
+				}
+			}
+		}
+	}
+}
+
+// refresh points every step at its operands.
+func (m *Machine) refresh() error {
+	for i := range m.steps {
+		s := &m.steps[i]
+		for k, id := range s.in.in {
+			s.call.In[k] = m.arrays[id]
+		}
+		for k, id := range s.in.out {
+			s.call.Out[k] = m.arrays[id]
+		}
+		if at := m.plan.scratch[i]; at >= 0 {
+			n, err := s.in.scratch.Eval(m.binding)
+			if err != nil {
+				return graph.Locate(err, s.in.node)
+			}
+			s.call.Scratch = m.arena[at : at+n]
+		}
+		if s.in.kind == affineInstr {
+			s.bindAffine(m)
+		}
+	}
+	return nil
+}
+
+// bindAffine fills in the matrix product from the operands in s.call.
+func (s *step) bindAffine(m *Machine) {
+	if s.call.Out[0].DType == graph.Float32 {
+		bindGemm(s.f32, s)
+	} else {
+		bindGemm(s.f64, s)
+	}
+}
+
+func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
+	a, b, c := s.call.In[0], s.call.In[1], s.call.Out[0]
+	form := &s.in.affine
+	g.M, g.N = c.Shape[0], c.Shape[1]
+	g.A, g.B, g.C, g.CRow = graph.Elements[T](a), graph.Elements[T](b), graph.Elements[T](c), c.Shape[1]
+	g.K, g.ARow, g.ACol = a.Shape[1], a.Shape[1], 1
+	if form.transA {
+		g.K, g.ARow, g.ACol = a.Shape[0], 1, a.Shape[1]
+	}
+	g.BRow, g.BCol = b.Shape[1], 1
+	if form.transB {
+		g.BRow, g.BCol = 1, b.Shape[1]
+	}
+	g.Epilogue.Act, g.Epilogue.Alpha = form.act, T(form.alpha)
+	if form.bias {
+		g.Epilogue.Bias = graph.Elements[T](s.call.In[2])
+	}
+	if n := g.ScratchLen(); n > len(g.Scratch) {
+		g.Scratch = make([]T, n)
+	}
+}
+
+// execute runs one instruction.
+func (m *Machine) execute(s *step) error {
+	switch s.in.kind {
+	case affineInstr:
+		if s.call.Out[0].DType == graph.Float32 {
+			parallel.Run(m.Workers, s.f32.Parts(), s.f32)
+		} else {
+			parallel.Run(m.Workers, s.f64.Parts(), s.f64)
+		}
+	case copyInstr:
+		s.call.Out[0].CopyFrom(s.call.In[0])
+	default:
+		return s.in.node.Def().Run(&s.call)
+	}
+	return nil
+}
+
+// fan turns a function of a part into a parallel.Task; each machine has one, as it runs one instruction at a time.
+type fan struct{ do func(part int) }
+
+// Do runs one part.
+func (f *fan) Do(part int) { f.do(part) }
+
+// parallel is what operators find as Call.Parallel.
+func (m *Machine) parallel(parts int, do func(part int)) {
+	m.fan.do = do
+	parallel.Run(m.Workers, parts, &m.fan)
+	m.fan.do = nil
+}

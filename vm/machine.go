@@ -1,0 +1,266 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tapir-ml/tapir/graph"
+	"gorgonia.org/tensor"
+)
+
+// Machine runs a program over a state. It owns the memory of the values in between, and is used by one goroutine at a time;
+// many machines may run one program. A run that has seen its sizes before, or smaller ones, allocates nothing.
+type Machine struct {
+	// Workers limits how many goroutines work on one run; 0 means GOMAXPROCS, 1 suits servers that run many machines. Results
+	// do not depend on it.
+	Workers int
+
+	program *Program
+	state   *State
+
+	feeds   []feed
+	refused error // of a Feed that failed: the next Run reports it, in case nobody looked
+	bound   bool  // the memory is laid out for the shapes that were fed
+	binding graph.Binding
+	planned graph.Binding // the sizes the plan is for
+
+	plan   memoryPlan
+	arena  []byte
+	arrays []graph.Array // by slot
+	steps  []step        // by instruction
+	fan    fan
+
+	fedOperands []fedOperand // of steps, to point at newly fed tensors
+	fedProducts []int        // steps that are products of fed operands
+
+	ran bool // there are values to read
+	at  int  // the instruction being run, for panics
+}
+
+// feed is what an input was fed last.
+type feed struct {
+	array graph.Array
+	set   bool
+	shape [graph.MaxRank]int // a copy: the tensor may be reshaped behind our back
+}
+
+// NewMachine returns a machine that runs p over s. Parameters and variables that were added to the graph after s was made get
+// their initial values now. It fails if p and s belong to different graphs.
+func NewMachine(p *Program, s *State) (*Machine, error) {
+	switch {
+	case p == nil:
+		return nil, graph.Errorf(graph.ErrGraph, "a nil *vm.Program; look at the error of vm.Compile")
+	case s == nil:
+		return nil, graph.Errorf(graph.ErrGraph, "a nil *vm.State; make one with vm.NewState")
+	}
+	for _, n := range append(p.Outputs(), targets(p.updates)...) {
+		if n.Graph() != s.graph {
+			return nil, graph.Errorf(graph.ErrGraph, "the program and the state belong to different graphs")
+		}
+	}
+	if err := s.ensure(p.states); err != nil {
+		return nil, err
+	}
+	m := &Machine{program: p, state: s, binding: graph.Binding{}, planned: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
+	m.prepare()
+	return m, nil
+}
+
+// Program returns the program the machine runs.
+func (m *Machine) Program() *Program { return m.program }
+
+// Feed gives input n the value of the coming runs, until it is fed again: a *tensor.Dense, a slice for one dimension, or a
+// number for none, of the input's element type and, symbols aside, its shape. Dense row-major memory is read in place and
+// never written; it must not change during Run.
+func (m *Machine) Feed(n *graph.Node, value any) error {
+	at := slices.Index(m.program.feeds, n)
+	var err error
+	if at < 0 {
+		err = m.unknownFeed(n)
+	} else {
+		err = m.feed(at, n, value)
+		m.feeds[at].set = err == nil
+	}
+	if err != nil {
+		m.refused = err
+	}
+	return err
+}
+
+func (m *Machine) feed(at int, n *graph.Node, value any) error {
+	a, err := graph.ArrayOf(value)
+	if err != nil {
+		return graph.Locate(err, n)
+	}
+	if a.DType != n.DType() {
+		return graph.Locate(graph.Errorf(graph.ErrDType, "fed %v, declared %v", a.DType, n.Type()), n)
+	}
+	fits := len(a.Shape) == len(n.Shape())
+	for i, d := range n.Shape() {
+		fits = fits && (d.IsSymbolic() || int(d) == a.Shape[i])
+	}
+	if !fits {
+		return graph.Locate(graph.Errorf(graph.ErrShape, "fed shape %v, declared %v", tensor.Shape(a.Shape), n.Shape()), n)
+	}
+	f := &m.feeds[at]
+	for i, s := range a.Shape {
+		if !f.set || f.shape[i] != s {
+			m.bound = false
+		}
+		f.shape[i] = s
+	}
+	f.array = a
+	return nil
+}
+
+func (m *Machine) unknownFeed(n *graph.Node) error {
+	names := ""
+	for i, x := range m.program.feeds {
+		if i > 0 {
+			names += ", "
+		}
+		names += x.Name()
+	}
+	switch {
+	case n.Err() != nil:
+		return n.Err()
+	case n.Kind() != graph.Input:
+		return graph.Locate(graph.Errorf(graph.ErrFeed, "only inputs are fed, and this is of the kind %v; the program needs: %s", n.Kind(), names), n)
+	}
+	return graph.Locate(graph.Errorf(graph.ErrFeed, "unknown feed: this program does not need it; it needs: %s", names), n)
+}
+
+// Run computes the outputs and commits the updates. If it fails or ctx ends first, nothing was committed: the state is as
+// before, and the machine can be used again.
+func (m *Machine) Run(ctx context.Context) error {
+	m.ran = false
+	if err := m.refused; err != nil {
+		m.refused = nil
+		return err
+	}
+	if err := m.bind(); err != nil {
+		return err
+	}
+	if len(m.program.commits) > 0 {
+		m.state.writer.Lock()
+		defer m.state.writer.Unlock()
+	}
+	if err := m.compute(ctx); err != nil {
+		return err
+	}
+	m.commit()
+	m.ran = true
+	return nil
+}
+
+// compute runs the instructions under the state's read lock.
+func (m *Machine) compute(ctx context.Context) (err error) {
+	m.state.mu.RLock()
+	defer m.state.mu.RUnlock()
+	defer func() {
+		if p := recover(); p != nil {
+			err = m.failed(panicError(p))
+		}
+	}()
+	var done <-chan struct{}
+	if ctx != nil {
+		done = ctx.Done()
+	}
+	for m.at = range m.steps {
+		if done != nil {
+			select {
+			case <-done:
+				return &graph.Error{Kind: context.Cause(ctx), Msg: fmt.Sprintf("stopped before instruction %d of %d: %v; nothing was committed", m.at, len(m.steps), context.Cause(ctx))}
+			default:
+			}
+		}
+		if err := m.execute(&m.steps[m.at]); err != nil {
+			return m.failed(err)
+		}
+	}
+	return nil
+}
+
+// commit copies the new values into the state.
+func (m *Machine) commit() {
+	if len(m.program.commits) == 0 {
+		return
+	}
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	for i, s := range m.program.tape.commits {
+		name := m.program.states[m.program.commits[i]].Name()
+		m.state.values[name].CopyFrom(m.arrays[s])
+	}
+	m.state.version++
+}
+
+// failed names the instruction and the user's line.
+func (m *Machine) failed(err error) error {
+	in := &m.program.tape.instrs[m.at]
+	located := graph.Locate(err, in.node)
+	if e, ok := located.(*graph.Error); ok {
+		withStep := *e
+		withStep.Msg += fmt.Sprintf(" (instruction %d)", m.at)
+		return &withStep
+	}
+	return located
+}
+
+func panicError(p any) error { return graph.Errorf(graph.ErrOperator, "panicked: %v", p) }
+
+// output returns the value of an output after a run.
+func (m *Machine) output(n *graph.Node) (graph.Array, error) {
+	for i, x := range m.program.outputs {
+		if x == n {
+			if !m.ran {
+				return graph.Array{}, graph.Locate(graph.Errorf(graph.ErrValue, "no value: the machine has not run, or its last run failed"), n)
+			}
+			return m.arrays[m.program.tape.outputs[i]], nil
+		}
+	}
+	if n.Err() != nil {
+		return graph.Array{}, n.Err()
+	}
+	return graph.Array{}, graph.Locate(graph.Errorf(graph.ErrName, "this is no output of the program; add it to Spec.Outputs"), n)
+}
+
+// Value returns the value of output n. It is a view of the machine's memory, valid until the next Run; CopyTo keeps it.
+func (m *Machine) Value(n *graph.Node) (*tensor.Dense, error) {
+	a, err := m.output(n)
+	if err != nil {
+		return nil, err
+	}
+	a.Shape = append([]int(nil), a.Shape...)
+	return a.Dense(), nil
+}
+
+// Scalar returns the value of an output of one element, without allocating.
+func (m *Machine) Scalar(n *graph.Node) (float64, error) {
+	a, err := m.output(n)
+	if err != nil {
+		return 0, err
+	}
+	if a.Len() != 1 {
+		return 0, graph.Locate(graph.Errorf(graph.ErrShape, "shape %v is no scalar; use Value", tensor.Shape(a.Shape)), n)
+	}
+	return a.At(0), nil
+}
+
+// CopyTo copies the value of output n into dst, which has its element type and shape.
+func (m *Machine) CopyTo(n *graph.Node, dst *tensor.Dense) error {
+	a, err := m.output(n)
+	if err != nil {
+		return err
+	}
+	to, err := graph.ArrayOf(dst)
+	if err != nil {
+		return err
+	}
+	if to.DType != a.DType || !sameShape(to.Shape, a.Shape) || dst.RequiresIterator() || dst.DataOrder().IsColMajor() {
+		return graph.Locate(graph.Errorf(graph.ErrShape, "the value is %v%v, the destination %v%v; it must be alike and dense", a.DType, tensor.Shape(a.Shape), to.DType, tensor.Shape(to.Shape)), n)
+	}
+	to.CopyFrom(a)
+	return nil
+}

@@ -1,0 +1,202 @@
+package vm
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/ops"
+)
+
+// A pass takes the program one step from the user's graph to the tape.
+type pass struct {
+	name     string
+	why      string
+	optional bool // the program is right without it
+	run      func(u *unit) error
+}
+
+// passes run in this order.
+var passes = []pass{
+	{"copy", "work on a private graph, so that the user's stays as it is", false, copyGraph},
+	{"mode", "one graph serves training and evaluation", false, resolveMode},
+	{"erase", "what only spoke to earlier passes is in the way of later ones", false, eraseIdentities},
+	{"rewrite", "stable forms, and fewer nodes", true, applyRules},
+	{"fold", "what depends on constants alone is computed once, here", true, foldConstants},
+	{"lower", "from nodes to instructions over slots", false, lower},
+	{"gemm", "matrix products get the fast kernel, which reads its operands in either order for free", true, useGemm},
+	{"affine", "bias and activation are applied while the product is still in the cache", true, fuseAffine},
+	{"dead", "nobody reads what earlier passes absorbed", false, removeDead},
+	{"stage", "outputs outlive the tape, and commits must see the state before the step", false, stageResults},
+	{"liveness", "the memory planner and in-place results need to know when each value dies", false, findLiveness},
+	{"inplace", "an operand that dies leaves its place to the result", true, shareInPlace},
+}
+
+// order lists which pass must come before which, and because of what.
+var order = []struct{ before, after, because string }{
+	{"copy", "mode", "every other pass changes the graph"},
+	{"mode", "rewrite", "a rule must not be kept from a pattern by a branch that will vanish"},
+	{"mode", "fold", "folding executes operators, and bymode cannot be executed"},
+	{"erase", "rewrite", "rules do not look through identities"},
+	{"rewrite", "fold", "rules recognise scalars such as the 1 in ln(1+x) that folding would merge into others"},
+	{"fold", "lower", "a folded node must not become an instruction"},
+	{"lower", "gemm", "it works on instructions"},
+	{"gemm", "affine", "only products in the kernel's form are fused"},
+	{"affine", "dead", "fusion leaves instructions behind"},
+	{"dead", "liveness", "an instruction that nobody needs must not keep an operand alive"},
+	{"stage", "liveness", "copies for staging are instructions with operands too"},
+	{"liveness", "inplace", "only a dying operand leaves its place"},
+}
+
+func init() {
+	if err := checkOrder(); err != nil {
+		panic(err)
+	}
+}
+
+func checkOrder() error {
+	at := map[string]int{}
+	for i, p := range passes {
+		at[p.name] = i
+	}
+	for _, o := range order {
+		i, ok := at[o.before]
+		j, also := at[o.after]
+		if !ok || !also || i >= j {
+			return fmt.Errorf("vm: pass %q must run before %q: %s", o.before, o.after, o.because)
+		}
+	}
+	return nil
+}
+
+// PassInfo describes one pass of the compiler, for people.
+type PassInfo struct {
+	Name, Why string
+	Optional  bool // may be named in Spec.Without
+}
+
+// Passes lists the compiler's passes in the order they run.
+func Passes() []PassInfo {
+	list := make([]PassInfo, len(passes))
+	for i, p := range passes {
+		list[i] = PassInfo{p.name, p.why, p.optional}
+	}
+	return list
+}
+
+// copyGraph moves what the roots need into a new graph. Dead code stays behind here and in every later rebuild.
+func copyGraph(u *unit) error {
+	u.roots = u.wanted()
+	u.rebuild(graph.Rebuild{})
+	return nil
+}
+
+// rebuild replaces the private graph by a fresh one, so that ids keep the order in which the user wrote things.
+func (u *unit) rebuild(r graph.Rebuild) {
+	r.Into = graph.New()
+	u.roots = r.Run(u.roots...)
+	u.fired = append(u.fired, r.Fired...)
+}
+
+// replace puts something in the place of every node that matches; without any, the graph stays as it is.
+func (u *unit) replace(match func(n *graph.Node) bool, with func(in []*graph.Node) *graph.Node) {
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), match) {
+		return
+	}
+	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if match(n) {
+			return with(in)
+		}
+		return nil
+	}})
+}
+
+// resolveMode:  bymode(train, eval)  →  train  or  eval
+func resolveMode(u *unit) error {
+	branch := 1
+	if u.spec.Mode == Train {
+		branch = 0
+	}
+	u.replace(func(n *graph.Node) bool { return n.Is(ops.ByModeDef) }, func(in []*graph.Node) *graph.Node { return in[branch] })
+	return nil
+}
+
+// eraseIdentities:  f(stopgradient(x))  →  f(x)
+func eraseIdentities(u *unit) error {
+	isIdentity := func(n *graph.Node) bool { return n.Def() != nil && n.Def().Traits.Has(graph.Identity) }
+	u.replace(isIdentity, func(in []*graph.Node) *graph.Node { return in[0] })
+	return nil
+}
+
+// applyRules:  log(softmax(x))  →  logsoftmax(x),  and the other rows of the catalogue
+func applyRules(u *unit) error {
+	u.rebuild(graph.Rebuild{Rules: rules})
+	return nil
+}
+
+// foldLimit is the largest value, in bytes, that folding may put into a program.
+const foldLimit = 1 << 16
+
+// foldConstants:  mul(2, 3)  →  6
+func foldConstants(u *unit) error {
+	isConstant := func(x *graph.Node) bool { return x.Kind() == graph.Constant }
+	first := func(n *graph.Node) bool {
+		return foldable(n) && !slices.ContainsFunc(n.Inputs(), func(x *graph.Node) bool { return !isConstant(x) })
+	}
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
+		return nil
+	}
+	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if !foldable(n) || slices.ContainsFunc(in, func(x *graph.Node) bool { return !isConstant(x) }) {
+			return nil
+		}
+		return fold(n, in)
+	}})
+	return nil
+}
+
+// foldable reports whether n may be computed at compile time if its operands are constants.
+func foldable(n *graph.Node) bool {
+	d := n.Def()
+	if d == nil || n.Type().IsTuple() || len(n.Inputs()) == 0 || d.Traits.Has(graph.Impure) || !d.Offers() || !n.Shape().IsStatic() {
+		return false
+	}
+	size := n.Shape().Size()
+	return int(size)*n.DType().Size() <= foldLimit
+}
+
+// fold computes n from constants, or returns nil where it fails: it will fail again when it runs, with the instruction's name.
+func fold(n *graph.Node, in []*graph.Node) *graph.Node {
+	call := graph.Call{Attr: n.Attr(), Binding: graph.Binding{}}
+	types := make([]graph.Type, len(in))
+	for i, x := range in {
+		call.In = append(call.In, x.Value())
+		types[i] = x.Type()
+	}
+	shape := make([]int, len(n.Shape()))
+	for i, d := range n.Shape() {
+		shape[i] = int(d)
+	}
+	call.Out = []graph.Array{graph.NewArray(n.DType(), shape...)}
+	if n.Def().Scratch != nil {
+		bytes, err := n.Def().Scratch(n.Attr(), types).Eval(nil)
+		if err != nil {
+			return nil
+		}
+		call.Scratch = alignedBytes(bytes)
+	}
+	if protect(func() error { return n.Def().Run(&call) }) != nil {
+		return nil
+	}
+	return in[0].Graph().Constant(call.Out[0])
+}
+
+// protect turns a panic of f, which may be a user's operator, into an error.
+func protect(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError(p)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,68 @@
+package vm
+
+// stageResults copies results that are not the arena's into it: an output must be the machine's own, and the commit phase must
+// find what was true before the step even if one state becomes another:
+//
+//	w := v                        →   s9 = copy(v);  w := s9
+func stageResults(u *unit) error {
+	t := u.tape
+	stage := func(list []slotID) {
+		for i, s := range list {
+			if t.slots[t.base(s)].kind == inArena {
+				continue
+			}
+			to := t.add(slot{kind: inArena, typ: t.slots[s].typ, name: t.slots[s].name, node: t.slots[s].node, base: noSlot, shares: noSlot})
+			t.instrs = append(t.instrs, instr{kind: copyInstr, node: t.slots[s].node, in: []slotID{s}, out: []slotID{to}})
+			list[i] = to
+		}
+	}
+	stage(t.outputs)
+	stage(t.commits)
+	return nil
+}
+
+// findLiveness records where each arena slot is written and where it is read last, views included.
+func findLiveness(u *unit) error {
+	t := u.tape
+	for i := range t.slots {
+		t.slots[i].first, t.slots[i].last = -1, -1
+	}
+	for i := range t.instrs {
+		for _, s := range t.instrs[i].out {
+			t.slots[s].first, t.slots[s].last = i, i
+		}
+		for _, s := range t.instrs[i].in {
+			t.slots[t.base(s)].last = i
+		}
+	}
+	for _, list := range [][]slotID{t.outputs, t.commits} {
+		for _, s := range list {
+			t.slots[t.base(s)].last = len(t.instrs)
+		}
+	}
+	return nil
+}
+
+// shareInPlace lets a result take the place of an operand that dies with the instruction, where the operator allows it and
+// the sizes are equal under every binding:
+//
+//	s6 = eval exp(s5)             →   s6 in the place of s5
+func shareInPlace(u *unit) error {
+	t := u.tape
+	for i := range t.instrs {
+		in := &t.instrs[i]
+		if in.kind != evalInstr || len(in.out) != 1 || !allowsInPlace(in) {
+			continue
+		}
+		out := &t.slots[in.out[0]]
+		for _, s := range in.in {
+			b := t.base(s)
+			from := t.slots[b]
+			if from.kind == inArena && from.last == i && t.slots[s].typ.Identical(out.typ) && from.typ.DType == out.typ.DType {
+				out.shares = b
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package vm
+
+import (
+	"fmt"
+
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/ops"
+)
+
+// verify says what a legal program is, at whatever stage it is.
+func (u *unit) verify() error {
+	if u.tape == nil {
+		return u.verifyGraph()
+	}
+	return u.tape.verify()
+}
+
+// verifyGraph: the roots are valid nodes of the private graph, of the types that were asked for; operands come before their
+// users; every type is what the operator's rule infers.
+func (u *unit) verifyGraph() error {
+	wanted := u.wanted()
+	if len(u.roots) != len(wanted) {
+		return fmt.Errorf("%d roots for %d wanted nodes", len(u.roots), len(wanted))
+	}
+	for i, n := range u.roots {
+		if n.Err() != nil {
+			return n.Err()
+		}
+		if n.Graph() == u.user {
+			return fmt.Errorf("root %d is a node of the user's graph", i)
+		}
+		if !n.Type().Identical(wanted[i].Type()) {
+			return fmt.Errorf("root %d has type %v, wanted %v", i, n.Type(), wanted[i].Type())
+		}
+	}
+	for _, n := range graph.Reachable(u.roots...) {
+		var types []graph.Type
+		for _, x := range n.Inputs() {
+			if x.ID() >= n.ID() {
+				return fmt.Errorf("node %d reads node %d", n.ID(), x.ID())
+			}
+			types = append(types, x.Type())
+		}
+		if n.Def() == nil {
+			continue
+		}
+		if t, err := n.Def().Infer(n.Attr(), types); err != nil || !t.Identical(n.Type()) {
+			return fmt.Errorf("node %d, %v, has type %v, inferred %v (%v)", n.ID(), n, n.Type(), t, err)
+		}
+	}
+	return nil
+}
+
+// verify: each arena slot is written once, before it is read; views lead to memory in one step and have its size; affine
+// instructions have the operands their form needs; in-place results take the place of an operand nobody reads later.
+func (t *tape) verify() error {
+	written := make([]int, len(t.slots))
+	for i := range written {
+		written[i] = -1
+	}
+	read := func(i int, s slotID) error {
+		b := t.base(s)
+		if t.slots[b].kind == viewOf {
+			return fmt.Errorf("slot %d is a view of a view", s)
+		}
+		if b != s && t.slots[b].typ.Shape.Size().Equal(t.slots[s].typ.Shape.Size()) != graph.Yes {
+			return fmt.Errorf("slot %d is a view of %v as %v", s, t.slots[b].typ, t.slots[s].typ)
+		}
+		if t.slots[b].kind == inArena && written[b] < 0 {
+			return fmt.Errorf("instruction %d reads slot %d, which is not written yet", i, s)
+		}
+		return nil
+	}
+	for i := range t.instrs {
+		in := &t.instrs[i]
+		if in.dead {
+			continue
+		}
+		for _, s := range in.in {
+			if err := read(i, s); err != nil {
+				return err
+			}
+		}
+		for _, s := range in.out {
+			if t.slots[s].kind != inArena || written[s] >= 0 {
+				return fmt.Errorf("instruction %d writes slot %d, which is no place of its own or was written by %d", i, s, written[s])
+			}
+			written[s] = i
+			if b := t.slots[s].shares; b != noSlot && t.slots[b].last != i {
+				return fmt.Errorf("instruction %d takes the place of slot %d, which is read until %d", i, b, t.slots[b].last)
+			}
+		}
+		if in.kind == affineInstr {
+			if err := t.verifyAffine(in); err != nil {
+				return fmt.Errorf("instruction %d: %w", i, err)
+			}
+		}
+		if in.kind == evalInstr && (in.node.Is(ops.ByModeDef) || in.node.Def() == nil) {
+			return fmt.Errorf("instruction %d cannot be executed: %v", i, in.node)
+		}
+	}
+	for _, s := range append(append([]slotID(nil), t.outputs...), t.commits...) {
+		if err := read(len(t.instrs), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tape) verifyAffine(in *instr) error {
+	operands := 2
+	if in.affine.bias {
+		operands = 3
+	}
+	if len(in.in) != operands {
+		return fmt.Errorf("%d operands for an affine form of %d", len(in.in), operands)
+	}
+	a, b, c := t.slots[in.in[0]].typ.Shape, t.slots[in.in[1]].typ.Shape, t.slots[in.out[0]].typ.Shape
+	m, k := flip(a, in.affine.transA)
+	l, n := flip(b, in.affine.transB)
+	if len(c) != 2 || k.Equal(l) != graph.Yes || c[0] != m || c[1] != n {
+		return fmt.Errorf("%v · %v gives %v", a, b, c)
+	}
+	return nil
+}
+
+// flip returns the rows and columns of a matrix read in its own order or transposed.
+func flip(s graph.Shape, transposed bool) (rows, cols graph.Dim) {
+	if transposed {
+		return s[1], s[0]
+	}
+	return s[0], s[1]
+}
