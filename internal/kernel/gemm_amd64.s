@@ -15,7 +15,7 @@ DATA gemmMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL gemmMasks<>(SB), RODATA|NOPTR, $64
 
 // func gemmAVX2F32(block *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemmAVX2F32(SB), NOSPLIT, $56-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
@@ -50,16 +50,15 @@ straight:
 	CMPQ R12, $0x00000003
 	JG   panel
 	CMPQ R12, $0x00000002
-	JE   wide2
-	JG   wide3
+	JE   wide2x3
+	JG   wide3x2
 
-wide1:
+wide1x6:
 	CMPQ   R13, $0x00000060
-	JLT    panel
+	JLT    wide1x4
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -73,12 +72,22 @@ wide1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1fold
+	JZ     wide1x6fold
 
-wide1loop:
+wide1x6loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	PREFETCHT0   256(DX)
+	PREFETCHT0   320(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VFMADD231PS  (BX), Y13, Y0
 	VFMADD231PS  32(BX), Y13, Y1
@@ -96,11 +105,12 @@ wide1loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1loop
+	JNZ          wide1x6loop
 
-wide1fold:
+wide1x6fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1bias
+	JE      wide1x6bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -127,10 +137,10 @@ wide1fold:
 	VMOVUPS 352(SI), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide1bias:
+wide1x6bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1act
+	JZ      wide1x6act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VMOVUPS 32(SI)(R14*1), Y12
@@ -156,13 +166,13 @@ wide1bias:
 	VMOVUPS 352(SI)(R14*1), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide1act:
+wide1x6act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1deriv
+	JZ      wide1x6deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1leaky
+	JNE     wide1x6leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -175,9 +185,9 @@ wide1act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide1deriv
+	JMP     wide1x6deriv
 
-wide1leaky:
+wide1x6leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -204,13 +214,13 @@ wide1leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide1deriv:
+wide1x6deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -220,7 +230,7 @@ wide1deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1leakyderiv
+	JNE     wide1x6leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -257,9 +267,9 @@ wide1deriv:
 	VMOVUPS 352(SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide1store
+	JMP     wide1x6store
 
-wide1leakyderiv:
+wide1x6leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -310,7 +320,7 @@ wide1leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide1store:
+wide1x6store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -330,15 +340,379 @@ wide1store:
 	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000060, R13
-	JMP     wide1
+	JMP     wide1x6
 
-wide2:
-	CMPQ   R13, $0x00000030
+wide1x4:
+	CMPQ   R13, $0x00000040
+	JLT    wide1x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (BX)(R15*2), AX
+	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x4fold
+
+wide1x4loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  (BX), Y13, Y0
+	VFMADD231PS  32(BX), Y13, Y1
+	VFMADD231PS  (BX)(R15*1), Y13, Y2
+	VFMADD231PS  32(BX)(R15*1), Y13, Y3
+	VFMADD231PS  (BX)(R15*2), Y13, Y4
+	VFMADD231PS  32(BX)(R15*2), Y13, Y5
+	VFMADD231PS  (AX), Y13, Y6
+	VFMADD231PS  32(AX), Y13, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	DECQ         CX
+	JNZ          wide1x4loop
+
+wide1x4fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x4bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide1x4bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI)(R14*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI)(R14*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI)(R14*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI)(R14*1), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide1x4act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x4deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x4leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	JMP     wide1x4deriv
+
+wide1x4leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+
+wide1x4deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x4store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x4leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS 128(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 160(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS 192(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 224(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	JMP     wide1x4store
+
+wide1x4leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      128(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      160(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      192(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      224(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+
+wide1x4store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
+	VMOVUPS Y7, 224(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000004, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
+	SUBQ    $0x00000040, R13
+	JMP     wide1x4
+
+wide1x2:
+	CMPQ   R13, $0x00000020
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide1x2fold
+
+wide1x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  (BX), Y13, Y0
+	VFMADD231PS  32(BX), Y13, Y1
+	VFMADD231PS  (BX)(R15*1), Y13, Y2
+	VFMADD231PS  32(BX)(R15*1), Y13, Y3
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide1x2loop
+
+wide1x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+
+wide1x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+
+wide1x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x2leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	JMP     wide1x2deriv
+
+wide1x2leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+
+wide1x2deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x2store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x2leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	JMP     wide1x2store
+
+wide1x2leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+
+wide1x2store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide1x2
+
+wide2x3:
+	CMPQ   R13, $0x00000030
+	JLT    wide2x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -352,10 +726,17 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2fold
+	JZ     wide2x3fold
 
-wide2loop:
+wide2x3loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VBROADCASTSS (SI)(R8*1), Y14
 	VMOVUPS      (BX), Y12
@@ -379,11 +760,12 @@ wide2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2loop
+	JNZ          wide2x3loop
 
-wide2fold:
+wide2x3fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2bias
+	JE      wide2x3bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -410,10 +792,10 @@ wide2fold:
 	VMOVUPS 160(SI)(R11*1), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide2bias:
+wide2x3bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2act
+	JZ      wide2x3act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y6, Y6
@@ -433,13 +815,13 @@ wide2bias:
 	VADDPS  Y12, Y5, Y5
 	VADDPS  Y12, Y11, Y11
 
-wide2act:
+wide2x3act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2deriv
+	JZ      wide2x3deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2leaky
+	JNE     wide2x3leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -452,9 +834,9 @@ wide2act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide2deriv
+	JMP     wide2x3deriv
 
-wide2leaky:
+wide2x3leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -481,13 +863,13 @@ wide2leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide2deriv:
+wide2x3deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -497,7 +879,7 @@ wide2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2leakyderiv
+	JNE     wide2x3leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -534,9 +916,9 @@ wide2deriv:
 	VMOVUPS 160(SI)(AX*1), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide2store
+	JMP     wide2x3store
 
-wide2leakyderiv:
+wide2x3leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -587,7 +969,7 @@ wide2leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide2store:
+wide2x3store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -607,15 +989,229 @@ wide2store:
 	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000030, R13
-	JMP     wide2
+	JMP     wide2x3
 
-wide3:
+wide2x2:
 	CMPQ   R13, $0x00000020
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x2fold
+
+wide2x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (SI)(R8*1), Y14
+	VMOVUPS      (BX), Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      32(BX), Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VMOVUPS      (BX)(R15*1), Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VMOVUPS      32(BX)(R15*1), Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide2x2loop
+
+wide2x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide2x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y7, Y7
+
+wide2x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide2x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide2x2leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	JMP     wide2x2deriv
+
+wide2x2leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+
+wide2x2deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide2x2store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide2x2leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS (SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 32(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS 64(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 96(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	JMP     wide2x2store
+
+wide2x2leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      (SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      32(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      64(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      96(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+
+wide2x2store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, (SI)(R11*1)
+	VMOVUPS Y5, 32(SI)(R11*1)
+	VMOVUPS Y6, 64(SI)(R11*1)
+	VMOVUPS Y7, 96(SI)(R11*1)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide2x2
+
+wide3x2:
+	CMPQ   R13, $0x00000020
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -629,10 +1225,16 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide3fold
+	JZ     wide3x2fold
 
-wide3loop:
+wide3x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VBROADCASTSS (SI)(R8*1), Y14
 	VBROADCASTSS (SI)(R8*2), Y15
@@ -655,11 +1257,12 @@ wide3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3loop
+	JNZ          wide3x2loop
 
-wide3fold:
+wide3x2fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide3bias
+	JE      wide3x2bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -686,10 +1289,10 @@ wide3fold:
 	VMOVUPS 96(SI)(R11*2), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide3bias:
+wide3x2bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3act
+	JZ      wide3x2act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y4, Y4
@@ -707,13 +1310,13 @@ wide3bias:
 	VADDPS  Y12, Y7, Y7
 	VADDPS  Y12, Y11, Y11
 
-wide3act:
+wide3x2act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3deriv
+	JZ      wide3x2deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3leaky
+	JNE     wide3x2leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -726,9 +1329,9 @@ wide3act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide3deriv
+	JMP     wide3x2deriv
 
-wide3leaky:
+wide3x2leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -755,13 +1358,13 @@ wide3leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide3deriv:
+wide3x2deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -771,7 +1374,7 @@ wide3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3leakyderiv
+	JNE     wide3x2leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -808,9 +1411,9 @@ wide3deriv:
 	VMOVUPS 96(SI)(AX*2), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide3store
+	JMP     wide3x2store
 
-wide3leakyderiv:
+wide3x2leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -861,7 +1464,7 @@ wide3leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide3store:
+wide3x2store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -881,7 +1484,7 @@ wide3store:
 	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
-	JMP     wide3
+	JMP     wide3x2
 
 panel:
 	TESTQ   R13, R13
@@ -942,10 +1545,15 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r6v2fold
 
 r6v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -1502,10 +2110,15 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r5v2fold
 
 r5v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -1997,10 +2610,15 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r4v2fold
 
 r4v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2351,10 +2969,15 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2368,6 +2991,8 @@ r3v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2389,6 +3014,8 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2829,10 +3456,15 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2843,6 +3475,8 @@ r2v2loop:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2861,6 +3495,8 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3156,10 +3792,15 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3167,6 +3808,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3174,6 +3817,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3181,6 +3826,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3196,6 +3843,8 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3460,10 +4109,15 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r6v2tailfold
 
 r6v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -4437,10 +5091,15 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r5v2tailfold
 
 r5v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5322,10 +5981,15 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r4v2tailfold
 
 r4v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5911,10 +6575,15 @@ tail2height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2tailrest
 
 r3v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5928,6 +6597,8 @@ r3v2tailloop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5949,6 +6620,8 @@ r3v2tailrest:
 	JZ   r3v2tailfold
 
 r3v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6725,10 +7398,15 @@ tail2height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2tailrest
 
 r2v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6739,6 +7417,8 @@ r2v2tailloop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6757,6 +7437,8 @@ r2v2tailrest:
 	JZ   r2v2tailfold
 
 r2v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7233,10 +7915,15 @@ tail2height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2tailrest
 
 r1v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7244,6 +7931,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7251,6 +7940,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7258,6 +7949,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7273,6 +7966,8 @@ r1v2tailrest:
 	JZ   r1v2tailfold
 
 r1v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7691,10 +8386,15 @@ tail1height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r6v1tailrest
 
 r6v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7711,6 +8411,8 @@ r6v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -7735,6 +8437,8 @@ r6v1tailrest:
 	JZ   r6v1tailfold
 
 r6v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8352,10 +9056,15 @@ tail1height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r5v1tailrest
 
 r5v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8370,6 +9079,8 @@ r5v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y5
@@ -8392,6 +9103,8 @@ r5v1tailrest:
 	JZ   r5v1tailfold
 
 r5v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8948,10 +9661,15 @@ tail1height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r4v1tailrest
 
 r4v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8964,6 +9682,8 @@ r4v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
@@ -8984,6 +9704,8 @@ r4v1tailrest:
 	JZ   r4v1tailfold
 
 r4v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9379,10 +10101,15 @@ tail1height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r3v1tailrest
 
 r3v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9392,6 +10119,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y3
@@ -9401,6 +10130,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -9410,6 +10141,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y8
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y9
@@ -9427,6 +10160,8 @@ r3v1tailrest:
 	JZ   r3v1tailfold
 
 r3v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9900,10 +10635,15 @@ tail1height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r2v1tailrest
 
 r2v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9911,6 +10651,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y2
@@ -9918,6 +10660,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
@@ -9925,6 +10669,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -9940,6 +10686,8 @@ r2v1tailrest:
 	JZ   r2v1tailfold
 
 r2v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -10248,45 +10996,64 @@ tail1height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000008, CX
 	JLT    r1v1tailrest
 
 r1v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y7
@@ -10300,6 +11067,8 @@ r1v1tailrest:
 	JZ   r1v1tailfold
 
 r1v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -10693,7 +11462,7 @@ round:
 	RET
 
 // func gemmAVX2F64(block *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemmAVX2F64(SB), NOSPLIT, $56-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
@@ -10728,16 +11497,15 @@ straight:
 	CMPQ R12, $0x00000003
 	JG   panel
 	CMPQ R12, $0x00000002
-	JE   wide2
-	JG   wide3
+	JE   wide2x3
+	JG   wide3x2
 
-wide1:
+wide1x6:
 	CMPQ   R13, $0x00000030
-	JLT    panel
+	JLT    wide1x4
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -10751,12 +11519,22 @@ wide1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1fold
+	JZ     wide1x6fold
 
-wide1loop:
+wide1x6loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	PREFETCHT0   256(DX)
+	PREFETCHT0   320(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VFMADD231PD  (BX), Y13, Y0
 	VFMADD231PD  32(BX), Y13, Y1
@@ -10774,11 +11552,12 @@ wide1loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1loop
+	JNZ          wide1x6loop
 
-wide1fold:
+wide1x6fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1bias
+	JE      wide1x6bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -10805,10 +11584,10 @@ wide1fold:
 	VMOVUPD 352(SI), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide1bias:
+wide1x6bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1act
+	JZ      wide1x6act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VMOVUPD 32(SI)(R14*1), Y12
@@ -10834,13 +11613,13 @@ wide1bias:
 	VMOVUPD 352(SI)(R14*1), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide1act:
+wide1x6act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1deriv
+	JZ      wide1x6deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1leaky
+	JNE     wide1x6leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -10853,9 +11632,9 @@ wide1act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide1deriv
+	JMP     wide1x6deriv
 
-wide1leaky:
+wide1x6leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -10882,13 +11661,13 @@ wide1leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide1deriv:
+wide1x6deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -10898,7 +11677,7 @@ wide1deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1leakyderiv
+	JNE     wide1x6leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -10935,9 +11714,9 @@ wide1deriv:
 	VMOVUPD 352(SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide1store
+	JMP     wide1x6store
 
-wide1leakyderiv:
+wide1x6leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -10988,7 +11767,7 @@ wide1leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide1store:
+wide1x6store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -11008,15 +11787,379 @@ wide1store:
 	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000030, R13
-	JMP     wide1
+	JMP     wide1x6
 
-wide2:
-	CMPQ   R13, $0x00000018
+wide1x4:
+	CMPQ   R13, $0x00000020
+	JLT    wide1x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (BX)(R15*2), AX
+	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x4fold
+
+wide1x4loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VFMADD231PD  (BX), Y13, Y0
+	VFMADD231PD  32(BX), Y13, Y1
+	VFMADD231PD  (BX)(R15*1), Y13, Y2
+	VFMADD231PD  32(BX)(R15*1), Y13, Y3
+	VFMADD231PD  (BX)(R15*2), Y13, Y4
+	VFMADD231PD  32(BX)(R15*2), Y13, Y5
+	VFMADD231PD  (AX), Y13, Y6
+	VFMADD231PD  32(AX), Y13, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	DECQ         CX
+	JNZ          wide1x4loop
+
+wide1x4fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x4bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide1x4bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI)(R14*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI)(R14*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI)(R14*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI)(R14*1), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide1x4act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x4deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x4leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	JMP     wide1x4deriv
+
+wide1x4leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+
+wide1x4deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x4store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x4leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD 128(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 160(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD 192(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 224(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	JMP     wide1x4store
+
+wide1x4leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      128(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      160(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      192(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      224(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+
+wide1x4store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VMOVUPD Y5, 160(SI)
+	VMOVUPD Y6, 192(SI)
+	VMOVUPD Y7, 224(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000004, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide1x4
+
+wide1x2:
+	CMPQ   R13, $0x00000010
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide1x2fold
+
+wide1x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VFMADD231PD  (BX), Y13, Y0
+	VFMADD231PD  32(BX), Y13, Y1
+	VFMADD231PD  (BX)(R15*1), Y13, Y2
+	VFMADD231PD  32(BX)(R15*1), Y13, Y3
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide1x2loop
+
+wide1x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+
+wide1x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+
+wide1x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x2leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	JMP     wide1x2deriv
+
+wide1x2leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+
+wide1x2deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x2store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x2leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	JMP     wide1x2store
+
+wide1x2leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+
+wide1x2store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000010, R13
+	JMP     wide1x2
+
+wide2x3:
+	CMPQ   R13, $0x00000018
+	JLT    wide2x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -11030,10 +12173,17 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2fold
+	JZ     wide2x3fold
 
-wide2loop:
+wide2x3loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VBROADCASTSD (SI)(R8*1), Y14
 	VMOVUPD      (BX), Y12
@@ -11057,11 +12207,12 @@ wide2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2loop
+	JNZ          wide2x3loop
 
-wide2fold:
+wide2x3fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2bias
+	JE      wide2x3bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -11088,10 +12239,10 @@ wide2fold:
 	VMOVUPD 160(SI)(R11*1), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide2bias:
+wide2x3bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2act
+	JZ      wide2x3act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y6, Y6
@@ -11111,13 +12262,13 @@ wide2bias:
 	VADDPD  Y12, Y5, Y5
 	VADDPD  Y12, Y11, Y11
 
-wide2act:
+wide2x3act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2deriv
+	JZ      wide2x3deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2leaky
+	JNE     wide2x3leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -11130,9 +12281,9 @@ wide2act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide2deriv
+	JMP     wide2x3deriv
 
-wide2leaky:
+wide2x3leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -11159,13 +12310,13 @@ wide2leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide2deriv:
+wide2x3deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -11175,7 +12326,7 @@ wide2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2leakyderiv
+	JNE     wide2x3leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -11212,9 +12363,9 @@ wide2deriv:
 	VMOVUPD 160(SI)(AX*1), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide2store
+	JMP     wide2x3store
 
-wide2leakyderiv:
+wide2x3leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -11265,7 +12416,7 @@ wide2leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide2store:
+wide2x3store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -11285,15 +12436,229 @@ wide2store:
 	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000018, R13
-	JMP     wide2
+	JMP     wide2x3
 
-wide3:
+wide2x2:
 	CMPQ   R13, $0x00000010
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x2fold
+
+wide2x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (SI)(R8*1), Y14
+	VMOVUPD      (BX), Y12
+	VFMADD231PD  Y12, Y13, Y0
+	VFMADD231PD  Y12, Y14, Y4
+	VMOVUPD      32(BX), Y12
+	VFMADD231PD  Y12, Y13, Y1
+	VFMADD231PD  Y12, Y14, Y5
+	VMOVUPD      (BX)(R15*1), Y12
+	VFMADD231PD  Y12, Y13, Y2
+	VFMADD231PD  Y12, Y14, Y6
+	VMOVUPD      32(BX)(R15*1), Y12
+	VFMADD231PD  Y12, Y13, Y3
+	VFMADD231PD  Y12, Y14, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide2x2loop
+
+wide2x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide2x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VADDPD  Y12, Y7, Y7
+
+wide2x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide2x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide2x2leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	JMP     wide2x2deriv
+
+wide2x2leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+
+wide2x2deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide2x2store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide2x2leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD (SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 32(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD 64(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 96(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	JMP     wide2x2store
+
+wide2x2leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      (SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      32(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      64(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      96(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+
+wide2x2store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, (SI)(R11*1)
+	VMOVUPD Y5, 32(SI)(R11*1)
+	VMOVUPD Y6, 64(SI)(R11*1)
+	VMOVUPD Y7, 96(SI)(R11*1)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000010, R13
+	JMP     wide2x2
+
+wide3x2:
+	CMPQ   R13, $0x00000010
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -11307,10 +12672,16 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide3fold
+	JZ     wide3x2fold
 
-wide3loop:
+wide3x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VBROADCASTSD (SI)(R8*1), Y14
 	VBROADCASTSD (SI)(R8*2), Y15
@@ -11333,11 +12704,12 @@ wide3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3loop
+	JNZ          wide3x2loop
 
-wide3fold:
+wide3x2fold:
+	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide3bias
+	JE      wide3x2bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -11364,10 +12736,10 @@ wide3fold:
 	VMOVUPD 96(SI)(R11*2), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide3bias:
+wide3x2bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3act
+	JZ      wide3x2act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y4, Y4
@@ -11385,13 +12757,13 @@ wide3bias:
 	VADDPD  Y12, Y7, Y7
 	VADDPD  Y12, Y11, Y11
 
-wide3act:
+wide3x2act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3deriv
+	JZ      wide3x2deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3leaky
+	JNE     wide3x2leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -11404,9 +12776,9 @@ wide3act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide3deriv
+	JMP     wide3x2deriv
 
-wide3leaky:
+wide3x2leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -11433,13 +12805,13 @@ wide3leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide3deriv:
+wide3x2deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -11449,7 +12821,7 @@ wide3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3leakyderiv
+	JNE     wide3x2leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -11486,9 +12858,9 @@ wide3deriv:
 	VMOVUPD 96(SI)(AX*2), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide3store
+	JMP     wide3x2store
 
-wide3leakyderiv:
+wide3x2leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -11539,7 +12911,7 @@ wide3leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide3store:
+wide3x2store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -11559,7 +12931,7 @@ wide3store:
 	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000010, R13
-	JMP     wide3
+	JMP     wide3x2
 
 panel:
 	TESTQ   R13, R13
@@ -11620,10 +12992,15 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r6v2fold
 
 r6v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12076,10 +13453,15 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r5v2fold
 
 r5v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12499,10 +13881,15 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r4v2fold
 
 r4v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12837,10 +14224,15 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12854,6 +14246,8 @@ r3v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12875,6 +14269,8 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13171,10 +14567,15 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13185,6 +14586,8 @@ r2v2loop:
 	VFMADD231PD  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13203,6 +14606,8 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13410,10 +14815,15 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13421,6 +14831,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13428,6 +14840,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13435,6 +14849,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13450,6 +14866,8 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13658,10 +15076,15 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r6v2tailfold
 
 r6v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -14425,10 +15848,15 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r5v2tailfold
 
 r5v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15139,10 +16567,15 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	TESTQ  CX, CX
 	JZ     r4v2tailfold
 
 r4v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15684,10 +17117,15 @@ tail2height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2tailrest
 
 r3v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15701,6 +17139,8 @@ r3v2tailloop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15722,6 +17162,8 @@ r3v2tailrest:
 	JZ   r3v2tailfold
 
 r3v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16205,10 +17647,15 @@ tail2height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2tailrest
 
 r2v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16219,6 +17666,8 @@ r2v2tailloop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16237,6 +17686,8 @@ r2v2tailrest:
 	JZ   r2v2tailfold
 
 r2v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16547,10 +17998,15 @@ tail2height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2tailrest
 
 r1v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16558,6 +18014,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16565,6 +18023,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16572,6 +18032,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16587,6 +18049,8 @@ r1v2tailrest:
 	JZ   r1v2tailfold
 
 r1v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16878,10 +18342,15 @@ tail1height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r6v1tailrest
 
 r6v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -16898,6 +18367,8 @@ r6v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -16922,6 +18393,8 @@ r6v1tailrest:
 	JZ   r6v1tailfold
 
 r6v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17413,10 +18886,15 @@ tail1height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r5v1tailrest
 
 r5v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17431,6 +18909,8 @@ r5v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y5
@@ -17453,6 +18933,8 @@ r5v1tailrest:
 	JZ   r5v1tailfold
 
 r5v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17906,10 +19388,15 @@ tail1height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r4v1tailrest
 
 r4v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17922,6 +19409,8 @@ r4v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
@@ -17942,6 +19431,8 @@ r4v1tailrest:
 	JZ   r4v1tailfold
 
 r4v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18301,10 +19792,15 @@ tail1height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r3v1tailrest
 
 r3v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18314,6 +19810,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y3
@@ -18323,6 +19821,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -18332,6 +19832,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y8
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y9
@@ -18349,6 +19851,8 @@ r3v1tailrest:
 	JZ   r3v1tailfold
 
 r3v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18665,10 +20169,15 @@ tail1height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r2v1tailrest
 
 r2v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18676,6 +20185,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y2
@@ -18683,6 +20194,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
@@ -18690,6 +20203,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -18705,6 +20220,8 @@ r2v1tailrest:
 	JZ   r2v1tailfold
 
 r2v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18923,45 +20440,64 @@ tail1height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000008, CX
 	JLT    r1v1tailrest
 
 r1v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y7
@@ -18975,6 +20511,8 @@ r1v1tailrest:
 	JZ   r1v1tailfold
 
 r1v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0

@@ -3,13 +3,12 @@ package kernel
 // region computes C's rows i0 ≤ i < i1, columns j0 ≤ j < j1. A region starts at multiples of the tile and panel sizes and
 // ends at such or at C's edge.
 func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
-	if g.K <= 0 {
-		g.empty(i0, i1, j0, j1)
-		return
-	}
 	var buf *packBuffer
-	if p.packB || p.packA || p.swap {
+	if p.packB || p.packA || p.swap || !g.Epilogue.inRegisters() {
 		buf = takePackBuffer()
+	}
+	if g.K <= 0 {
+		g.empty(buf, i0, i1, j0, j1)
 	}
 	for k0 := 0; k0 < g.K; k0 += p.depth {
 		k1 := min(k0+p.depth, g.K)
@@ -75,7 +74,7 @@ func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int)
 			sub.slice(&g.Epilogue, i, j, last)
 			multiply(&sub)
 			if last && g.Epilogue.finishes() {
-				g.finish(i, j, sub.M, sub.N)
+				g.finish(buf, i, j, sub.M, sub.N)
 			}
 			i = end
 		}
@@ -102,7 +101,7 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 			sub.C = g.C[i*g.CRow+j:]
 			multiply(&sub)
 			if k1 == g.K {
-				g.epilogue(i, j, sub.N, sub.M)
+				g.epilogue(buf, i, j, sub.N, sub.M)
 			}
 			j = end
 		}
@@ -110,7 +109,7 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 }
 
 // epilogue does the whole epilogue on sums that are already in C.
-func (g *Gemm[T]) epilogue(i, j, rows, cols int) {
+func (g *Gemm[T]) epilogue(buf *packBuffer, i, j, rows, cols int) {
 	if e := &g.Epilogue; e.Bias != nil || e.inRegisters() && (e.Act != ActIdentity || e.Saved != nil) {
 		sub := *g
 		sub.M, sub.N, sub.K = rows, cols, 0
@@ -120,7 +119,7 @@ func (g *Gemm[T]) epilogue(i, j, rows, cols int) {
 		multiply(&sub)
 	}
 	if g.Epilogue.finishes() {
-		g.finish(i, j, rows, cols)
+		g.finish(buf, i, j, rows, cols)
 	}
 }
 
@@ -144,11 +143,11 @@ func (g *Gemm[T]) slice(e *Epilogue[T], i, j int, last bool) {
 }
 
 // empty is the product with K = 0.
-func (g *Gemm[T]) empty(i0, i1, j0, j1 int) {
+func (g *Gemm[T]) empty(buf *packBuffer, i0, i1, j0, j1 int) {
 	if !g.Accumulate {
 		for i := i0; i < i1; i++ {
 			clear(g.C[i*g.CRow+j0 : i*g.CRow+j1])
 		}
 	}
-	g.epilogue(i0, j0, i1-i0, j1-j0)
+	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
 }

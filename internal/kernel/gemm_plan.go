@@ -28,6 +28,7 @@ const (
 var (
 	maxSwapRows       = 64 // rows of A up to which it is A, not B, that is transposed
 	maxDirectRows     = 18 // rows of A up to which B is read where it lies
+	maxDirectCols     = 512
 	minTransposeCols  = 64 // columns of C from which a transposed A is laid out by rows
 	minTransposeDepth = 48 // and the k from which
 )
@@ -60,7 +61,7 @@ func (g *Gemm[T]) plan() plan {
 	p.chunk = roundUp(max(chunkBytes/(size*depth), 1), tileRows)
 	p.swap = accelerated && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= maxSwapRows && g.N > 3
 	p.packB = !p.swap && g.Packed == nil && (g.BCol != 1 || g.M > maxDirectRows)
-	if accelerated && !p.swap && g.ARow == 1 && g.ACol > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
+	if accelerated && !p.swap && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
 		p.packA = true
 		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
 		if p.rowStride/nr%2 == 0 {
