@@ -41,7 +41,7 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 	if err := o.check(y, wrt); err != nil {
 		return invalid(err, y, wrt)
 	}
-	r := reverse{cotangent: nil}
+	var r reverse
 	if err := r.run(y, o.Seed, wrt); err != nil {
 		return invalid(err, y, wrt)
 	}
@@ -217,15 +217,11 @@ func (r *reverse) addPart(get, dy *graph.Node) {
 	if r.parts[tuple.ID()] == nil {
 		r.parts[tuple.ID()] = make([]*graph.Node, len(tuple.Type().Tuple))
 	}
-	for i := range tuple.Type().Tuple {
-		if ops.Get(tuple, i) != get {
-			continue
-		}
-		if sum := r.parts[tuple.ID()][i]; sum != nil {
-			get.Graph().Derive(get, func() { dy = ops.Add(sum, dy) })
-		}
-		r.parts[tuple.ID()][i] = dy
+	i := ops.Part(get)
+	if sum := r.parts[tuple.ID()][i]; sum != nil {
+		get.Graph().Derive(get, func() { dy = ops.Add(sum, dy) })
 	}
+	r.parts[tuple.ID()][i] = dy
 }
 
 // tupleCotangent makes one node of the cotangents of the parts; a part that none flows to gets zeros.

@@ -78,6 +78,12 @@ func Elements[T elem](a Array) []T {
 	return unsafe.Slice((*T)(a.data), a.n)
 }
 
+// ElementsIn views memory, such as Call.Scratch, as elements; it must be aligned for T.
+func ElementsIn[T elem](memory []byte) []T {
+	var zero T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory))), uintptr(len(memory))/unsafe.Sizeof(zero))
+}
+
 // F32 returns the elements of a Float32 array; like its siblings it panics if the array has another element type.
 func (a Array) F32() []float32 { return Elements[float32](a) }
 

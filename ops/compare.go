@@ -86,25 +86,31 @@ func (k comparison) eval(c *graph.Call) error {
 	return nil
 }
 
+// compareBlock is how many elements a scalar side is spread to at once.
+const compareBlock = 128
+
+func scratchCompare(_ any, in []graph.Type) graph.Dim {
+	return graph.Dim(2 * compareBlock * in[0].DType.Size())
+}
+
 // walkCompare compares run by run; a scalar side is spread over a small block first.
 func walkCompare[T float32 | float64 | int32 | int64 | bool](c *graph.Call, dst []bool, compare func(dst []bool, a, b []T)) {
 	if len(dst) == 0 {
 		return
 	}
-	const block = 128
-	var spread [2][block]T
+	spread := graph.ElementsIn[T](c.Scratch)
 	sides := [2][]T{graph.Elements[T](c.In[0]), graph.Elements[T](c.In[1])}
 	var w graph.Walk
 	for w.Plan(c.Out[0].Shape, c.In); ; {
-		for at := 0; at < w.Run; at += block {
-			n := min(block, w.Run-at)
+		for at := 0; at < w.Run; at += compareBlock {
+			n := min(compareBlock, w.Run-at)
 			var part [2][]T
 			for i := range part {
 				if w.Stride(i) == 1 {
 					part[i] = sides[i][w.At[i]+at : w.At[i]+at+n]
 					continue
 				}
-				part[i] = spread[i][:n]
+				part[i] = spread[i*compareBlock:][:n]
 				if at == 0 {
 					fill(part[i], sides[i][w.At[i]])
 				}
@@ -159,7 +165,7 @@ func init() {
 			func(a, b int64) bool { return a != b }, func(a, b bool) bool { return a != b }}},
 	}
 	for _, c := range comparisons {
-		define(c.def, graph.Def{Name: c.name, Infer: inferCompare, Eval: c.kernel.eval, Traits: c.traits, Samples: compareSamples})
+		define(c.def, graph.Def{Name: c.name, Infer: inferCompare, Eval: c.kernel.eval, Scratch: scratchCompare, Traits: c.traits, Samples: compareSamples})
 	}
 
 	define(SelectDef, graph.Def{

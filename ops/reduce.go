@@ -130,7 +130,7 @@ func (r reducer[T]) eval(c *graph.Call) error {
 	if len(axes) == 0 {
 		copy(dst, x)
 	}
-	rest := graph.Elements[T](graph.ArrayAt(c.In[0].DType, []int{len(c.Scratch) / c.In[0].DType.Size()}, c.Scratch))
+	rest := graph.ElementsIn[T](c.Scratch)
 	for len(axes) > 0 {
 		last := axes[len(axes)-1]
 		first := last

@@ -59,7 +59,7 @@ func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols in
 		rows(dst, x, outer, n)
 		return nil
 	}
-	row := graph.Elements[T](graph.ArrayAt(c.In[0].DType, []int{n}, c.Scratch))
+	row := graph.ElementsIn[T](c.Scratch)[:n]
 	for o := range outer {
 		for i := range inner {
 			base := o*n*inner + i

@@ -1,0 +1,146 @@
+// Package reference computes graphs the plain way: node by node, in float64, in order, with nothing fused, planned or reused. It is
+// the oracle that compiled programs are compared with, and is as slow as it is simple.
+package reference
+
+import (
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/ops"
+)
+
+// Env is what a graph is evaluated in.
+type Env struct {
+	Feeds map[*graph.Node]any // the values of inputs, as for vm.Machine.Feed
+	State map[string]any      // the values of parameters and variables by name
+	Train bool                // which side of ops.ByMode counts
+}
+
+// Eval returns the values of nodes. Float32 values are computed and returned in Float64. It fails as a machine does: with the
+// first invalid node, a missing value, shapes that disagree, or an operator's own error.
+func Eval(env Env, nodes ...*graph.Node) ([]graph.Array, error) {
+	for _, n := range nodes {
+		if n.Err() != nil {
+			return nil, n.Err()
+		}
+	}
+	e := evaluator{env: env, binding: graph.Binding{}, values: map[*graph.Node][]graph.Array{}}
+	order := graph.Reachable(nodes...)
+	if err := e.bind(order); err != nil {
+		return nil, err
+	}
+	for _, n := range order {
+		parts, err := e.node(n)
+		if err != nil {
+			return nil, graph.Locate(err, n)
+		}
+		e.values[n] = parts
+	}
+	var list []graph.Array
+	for _, n := range nodes {
+		list = append(list, e.values[n]...)
+	}
+	return list, nil
+}
+
+type evaluator struct {
+	env     Env
+	binding graph.Binding
+	values  map[*graph.Node][]graph.Array // one for each part of a tuple
+}
+
+// bind sizes the symbols from the feeds.
+func (e *evaluator) bind(order []*graph.Node) error {
+	for _, n := range order {
+		if n.Kind() != graph.Input {
+			continue
+		}
+		a, err := e.leaf(e.env.Feeds[n], n)
+		if err != nil {
+			return graph.Locate(err, n)
+		}
+		for i, d := range n.Shape() {
+			if size, known := e.binding[d]; d.IsSymbol() && !known {
+				e.binding[d] = a.Shape[i]
+			} else if d.IsSymbol() && size != a.Shape[i] {
+				return graph.Locate(graph.Errorf(graph.ErrFeed, "the feeds disagree on %v: %d and %d", d, size, a.Shape[i]), n)
+			}
+		}
+	}
+	return nil
+}
+
+// leaf returns the value of a leaf, in Float64 if it is of a float type.
+func (e *evaluator) leaf(v any, n *graph.Node) (graph.Array, error) {
+	a, err := graph.ArrayOf(v)
+	if err != nil {
+		return a, err
+	}
+	if len(a.Shape) != len(n.Shape()) || a.DType.IsFloat() != n.DType().IsFloat() {
+		return a, graph.Errorf(graph.ErrShape, "value %v%v for %v", a.DType, a.Shape, n.Type())
+	}
+	if !a.DType.IsFloat() {
+		return a, nil
+	}
+	wide := graph.NewArray(graph.Float64, append([]int(nil), a.Shape...)...)
+	wide.CopyFrom(a)
+	return wide, nil
+}
+
+func (e *evaluator) node(n *graph.Node) ([]graph.Array, error) {
+	var value any
+	switch n.Kind() {
+	case graph.Input:
+		value = e.env.Feeds[n]
+	case graph.Param, graph.Variable:
+		value = e.env.State[n.Name()]
+	case graph.Constant:
+		value = n.Value()
+	default:
+		return e.apply(n)
+	}
+	a, err := e.leaf(value, n)
+	return []graph.Array{a}, err
+}
+
+func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
+	var in []graph.Array
+	var types []graph.Type
+	for _, x := range n.Inputs() {
+		in = append(in, e.values[x]...)
+		types = append(types, x.Type())
+	}
+	switch {
+	case n.Is(ops.ByModeDef) && e.env.Train:
+		return in[:1], nil
+	case n.Is(ops.ByModeDef):
+		return in[1:], nil
+	case n.Is(ops.GetDef):
+		return in[ops.Part(n) : ops.Part(n)+1], nil
+	}
+	parts := []graph.Type{n.Type()}
+	if n.Type().IsTuple() {
+		parts = n.Type().Tuple
+	}
+	call := graph.Call{Attr: n.Attr(), In: in, Binding: e.binding}
+	for _, t := range parts {
+		shape := make([]int, len(t.Shape))
+		for i, d := range t.Shape {
+			var err error
+			if shape[i], err = d.Eval(e.binding); err != nil {
+				return nil, err
+			}
+		}
+		dtype := t.DType
+		if dtype.IsFloat() {
+			dtype = graph.Float64
+		}
+		call.Out = append(call.Out, graph.NewArray(dtype, shape...))
+	}
+	if n.Def().Scratch != nil {
+		bytes, err := n.Def().Scratch(n.Attr(), types).Eval(e.binding)
+		if err != nil {
+			return nil, err
+		}
+		call.Scratch = graph.NewArray(graph.Float64, bytes/4+8).Bytes() // twice what float32 operands would ask for
+	}
+	return call.Out, n.Def().Run(&call)
+}
