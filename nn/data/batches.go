@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/tapir-ml/tapir/graph"
-	"gorgonia.org/tensor"
 )
 
 // Batches deals a set out in shuffled batches, epoch by epoch. What is left over at the end of an epoch comes as a last, smaller
@@ -12,7 +11,7 @@ import (
 //
 //	for epoch := 1; epoch <= epochs; epoch++ {
 //		for batches.Start(epoch); batches.Next(); {
-//			… batches.X(), batches.Y() …
+//			b := batches.Batch() // b.X and b.Y are what a step is fed
 //		}
 //	}
 type Batches struct {
@@ -31,7 +30,7 @@ type Batches struct {
 // batch is a batch's memory, as what it is filled through and as what it is fed by.
 type batch struct {
 	columns
-	x, y *tensor.Dense
+	set Set
 }
 
 // NewBatches deals out s in batches of size examples, or of all if s has fewer, in an order that is a function of seed and
@@ -50,17 +49,17 @@ func NewBatches(s *Set, size int, seed uint64) (*Batches, error) {
 		return nil, graph.Errorf(graph.ErrValue, "an empty set has no batches")
 	}
 	b := &Batches{set: set, seed: seed, size: min(size, set.len()), random: rand.NewPCG(0, 0), order: make([]int, set.len())}
-	b.full = newBatch(set, b.size)
+	b.full = newBatch(set, b.size, s.Classes)
 	if rest := set.len() % b.size; rest > 0 {
-		b.rest = newBatch(set, rest)
+		b.rest = newBatch(set, rest, s.Classes)
 	}
 	b.Start(0)
 	return b, nil
 }
 
-func newBatch(set columns, rows int) batch {
+func newBatch(set columns, rows, classes int) batch {
 	c := set.like(rows)
-	return batch{columns: c, x: c.x.Dense(), y: c.y.Dense()}
+	return batch{columns: c, set: Set{X: c.x.Dense(), Y: c.y.Dense(), Classes: classes}}
 }
 
 // Start begins the given epoch: it shuffles, and the coming Next makes its first batch.
@@ -88,29 +87,17 @@ func (b *Batches) Next() bool {
 	return b.now.gather(b.set, rows) == nil // the rows are the set's own
 }
 
-// X returns the examples of the batch that Next made: (batch, features…). The tensor is b's, and the next Next writes over it.
-func (b *Batches) X() *tensor.Dense {
+// Batch returns the batch that Next made, nil before the first. Its tensors are the Batches' own, and the next Next writes over
+// them: Select copies.
+func (b *Batches) Batch() *Set {
 	if b.now == nil {
 		return nil
 	}
-	return b.now.x
-}
-
-// Y returns the labels of the batch that Next made: (batch), int64; see X.
-func (b *Batches) Y() *tensor.Dense {
-	if b.now == nil {
-		return nil
-	}
-	return b.now.y
+	return &b.now.set
 }
 
 // Size returns the number of examples in the batch that Next made, 0 before the first.
-func (b *Batches) Size() int {
-	if b.now == nil {
-		return 0
-	}
-	return b.now.len()
-}
+func (b *Batches) Size() int { return b.Batch().Len() }
 
 // Len returns the number of batches in an epoch.
 func (b *Batches) Len() int { return (len(b.order) + b.size - 1) / b.size }

@@ -206,7 +206,7 @@ func TestBatches(t *testing.T) {
 	} {
 		epoch := func(b *data.Batches, number int) (sizes, rows []int) {
 			for b.Start(number); b.Next(); {
-				sizes, rows = append(sizes, b.Size()), append(rows, rowsOf(t, b.X(), b.Y())...)
+				sizes, rows = append(sizes, b.Size()), append(rows, rowsOf(t, b.Batch().X, b.Batch().Y)...)
 			}
 			return sizes, rows
 		}
@@ -214,7 +214,7 @@ func TestBatches(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.X() != nil || b.Y() != nil || b.Size() != 0 {
+		if b.Batch() != nil || b.Size() != 0 {
 			t.Error("a batch before the first Next")
 		}
 		_, first := epoch(b, 1)
@@ -337,7 +337,7 @@ func ExampleBatches() {
 		return
 	}
 	for batches.Start(1); batches.Next(); {
-		fmt.Println(batches.X().Shape(), batches.Y().Shape())
+		fmt.Println(batches.Batch().X.Shape(), batches.Batch().Y.Shape())
 	}
 	// Output:
 	// (500, 64) (500)
