@@ -1,164 +1,245 @@
-// Command digits trains a network to read handwritten digits. It is the first Tapir program to read: the model, how it is
-// trained and how it is asked are in this file; flags, progress, text and pictures are in the others.
-//
-//	go run ./examples/digits
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
 
-	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
-	"github.com/tapir-ml/tapir/losses"
-	"github.com/tapir-ml/tapir/nn"
-	"github.com/tapir-ml/tapir/nn/data"
-	"github.com/tapir-ml/tapir/nn/optim"
-	"github.com/tapir-ml/tapir/ops"
-	"github.com/tapir-ml/tapir/vm"
 )
 
-// sets are the images, as the network takes them.
-type sets struct{ train, validation, test *data.Set }
+// The exit codes.
+const (
+	succeeded   = 0
+	failed      = 1
+	wrongUsage  = 2
+	interrupted = 130 // as shells count a program that Ctrl-C ended
+)
 
-// load splits the images and scales their pixels to 0…1 by the range that the training images have.
-func load(o options) (*sets, error) {
-	digits, err := data.Digits(o.dtype)
-	if err != nil {
-		return nil, err
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// command is the program: it returns the exit code.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return succeeded
 	}
-	parts, err := digits.Split(o.seed, 0.7, 0.15, 0.15)
-	if err != nil {
-		return nil, err
+	if err == nil && o.seeds == 0 {
+		err = makeFolder(&o.out)
 	}
-	scale, err := data.FitMinMaxJoint(parts[0].X)
 	if err != nil {
-		return nil, err
+		fmt.Fprintln(stderr, "digits:", err)
+		return wrongUsage
 	}
-	for _, p := range parts {
-		if p.X, err = scale.Apply(p.X); err != nil {
-			return nil, err
+	if o.seeds > 0 {
+		err = overSeeds(ctx, o, stdout)
+	} else {
+		err = once(ctx, o, stdout)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "digits:", err)
+		return failed
+	case ctx.Err() != nil:
+		return interrupted
+	}
+	return succeeded
+}
+
+// once trains one network and shows all there is to see of it.
+func once(ctx context.Context, o options, stdout io.Writer) error {
+	d, err := load(o)
+	if err != nil {
+		return err
+	}
+	n, err := newNetwork(o)
+	if err != nil {
+		return err
+	}
+	describe(stdout, o, d, n)
+
+	bar, began := newProgress(stdout, o.epochs, d.train.Len()), time.Now()
+	history, err := n.train(ctx, o, d, bar.show)
+	bar.end()
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	took := time.Since(began)
+	if ctx.Err() != nil {
+		fmt.Fprintf(stdout, "Interrupted in epoch %d of %d; this is what was reached.\n", min(len(history)+1, o.epochs), o.epochs)
+	}
+
+	result, read, err := n.test(d.test)
+	if err != nil {
+		return err
+	}
+	report(stdout, d.test, read, result, took)
+	return writePictures(stdout, o.out, n, history, d.test, read)
+}
+
+// overSeeds trains a network for each of several seeds and compares them.
+func overSeeds(ctx context.Context, o options, stdout io.Writer) error {
+	var accuracies []float64
+	for range o.seeds {
+		d, err := load(o)
+		if err != nil {
+			return err
 		}
+		n, err := newNetwork(o)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if _, err := n.train(ctx, o, d, func(epoch) {}); ctx.Err() != nil {
+			fmt.Fprintf(stdout, "Interrupted; %d of %d seeds were done.\n", len(accuracies), o.seeds)
+			break
+		} else if err != nil {
+			return err
+		}
+		took := time.Since(began)
+		result, _, err := n.test(d.test)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "seed %-4d test accuracy %.4f  (%.1f s)\n", o.seed, result.accuracy, took.Seconds())
+		accuracies = append(accuracies, result.accuracy)
+		o.seed++
 	}
-	return &sets{train: parts[0], validation: parts[1], test: parts[2]}, nil
+	if len(accuracies) > 0 {
+		mean, deviation := spread(accuracies)
+		fmt.Fprintf(stdout, "mean      test accuracy %.4f ± %.4f over %d seeds\n", mean, deviation, len(accuracies))
+	}
+	return nil
 }
 
-// network is the model as a graph, and the two machines that run it.
-type network struct {
-	pixels, digit  *graph.Node // inputs: (batch, 64) and (batch)
-	read           *graph.Node // what the network takes each image for: (batch)
-	loss, accuracy *graph.Node // means over the batch
-
-	trainer *vm.Machine // runs the loss, its gradient and the optimiser's step
-	asker   *vm.Machine // runs the model alone, over the same weights
+// spread returns the mean and the sample standard deviation.
+func spread(values []float64) (mean, deviation float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	if len(values) < 2 {
+		return mean, 0
+	}
+	for _, v := range values {
+		deviation += (v - mean) * (v - mean) / float64(len(values)-1)
+	}
+	return mean, math.Sqrt(deviation)
 }
 
-func newNetwork(o options) (*network, error) {
-	// The model is an expression. Nothing is computed yet; the size of a batch stays a symbol.
-	g, batch := graph.New(), graph.Symbol("batch")
-	n := &network{pixels: g.Input("pixels", o.dtype, batch, 64), digit: g.Input("digit", graph.Int64, batch)}
-	model := nn.Sequential{
-		&nn.Linear{Out: 64}, nn.ReLU,
-		&nn.Linear{Out: 32}, nn.ReLU,
-		&nn.Linear{Out: 10},
-	}
-	logits := nn.Build(g, model, n.pixels)
-	n.read = ops.ArgMax(logits, 1)
-	n.loss = losses.CrossEntropy(logits, n.digit)
-	n.accuracy = ops.Mean(ops.Cast(ops.Equal(n.read, n.digit), graph.Float64))
+const usage = `Trains a 64-64-32-10 relu network to read handwritten digits: 1,797 images of 8×8 pixels,
+which the program carries with it. Shows the test accuracy and what is taken for what, and draws pictures.
 
-	// So are its gradient and a step of the optimiser.
-	weights := g.Params()
-	updates := optim.Adam{LR: o.lr}.Updates(weights, autodiff.Grad(n.loss, weights...))
+usage: go run ./examples/digits [flags]
 
-	// Compile makes tapes of them. What is wrong with an expression comes up here, with the line that wrote it.
-	step, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.loss, n.accuracy}, Updates: updates, Mode: vm.Train})
-	if err != nil {
-		return nil, err
-	}
-	answer, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.read, n.loss, n.accuracy}})
-	if err != nil {
-		return nil, err
-	}
+  -epochs N   passes over the training images              (default 60)
+  -batch N    images in a step of training                 (default 32)
+  -lr X       learning rate of Adam                        (default 0.003)
+  -seed N     decides the split of the images, their order
+              and the weights to start from                (default 1)
+  -dtype T    float32 or float64                           (default float32)
+  -out DIR    folder for loss.png, graph.svg, misread.png  (default digits-out)
+  -seeds N    train N networks, with seeds from -seed on,
+              and print the mean of their test accuracies; draws no pictures
 
-	// A state holds the weights; machines that share it see the same ones.
-	state, err := vm.NewState(g, o.seed)
-	if err != nil {
-		return nil, err
-	}
-	if n.trainer, err = vm.NewMachine(step, state); err != nil {
-		return nil, err
-	}
-	n.asker, err = vm.NewMachine(answer, state)
-	return n, err
+Ctrl-C stops the training and shows what was reached.
+`
+
+// options are the values of the flags.
+type options struct {
+	seed, seeds   uint64
+	epochs, batch int
+	lr            float64
+	dtype         graph.DType
+	out           string
 }
 
-// score is how well a set of images is read.
-type score struct{ loss, accuracy float64 }
-
-// run feeds one of the machines and runs it: the trainer makes a step, the asker only looks.
-func (n *network) run(ctx context.Context, m *vm.Machine, s *data.Set) (now score, err error) {
-	if err := m.Feed(n.pixels, s.X); err != nil {
-		return now, err
-	}
-	if err := m.Feed(n.digit, s.Y); err != nil {
-		return now, err
-	}
-	if err := m.Run(ctx); err != nil {
-		return now, err
-	}
-	if now.loss, err = m.Scalar(n.loss); err != nil {
-		return now, err
-	}
-	now.accuracy, err = m.Scalar(n.accuracy)
-	return now, err
-}
-
-// epoch is one pass over the training images.
-type epoch struct {
-	number     int
-	train      score // mean over the steps, while the weights move
-	validation score // at the end
-}
-
-// train fits the network to the training images, and shows each epoch as it is done. It returns the epochs that were finished.
-func (n *network) train(ctx context.Context, o options, d *sets, show func(epoch)) (history []epoch, err error) {
-	batches, err := data.NewBatches(d.train, o.batch, o.seed)
-	if err != nil {
-		return nil, err
-	}
-	for number := 1; number <= o.epochs; number++ {
-		now := epoch{number: number}
-		for batches.Start(number); batches.Next(); {
-			step, err := n.run(ctx, n.trainer, batches.Batch())
-			if err != nil {
-				return history, err
+// parse reads the flags. The error fits on one line.
+func parse(args []string) (options, error) {
+	o := options{seed: 1, epochs: 60, batch: 32, lr: 0.003, dtype: graph.Float32, out: "digits-out"}
+	fs := flag.NewFlagSet("digits", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // the caller prints the error
+	count := func(v *int) func(string) error {
+		return func(s string) (err error) {
+			if *v, err = strconv.Atoi(s); err != nil || *v < 1 {
+				return errors.New("want a whole number from 1 up")
 			}
-			share := float64(batches.Size()) / float64(d.train.Len()) // the last batch may be smaller
-			now.train.loss += share * step.loss
-			now.train.accuracy += share * step.accuracy
+			return nil
 		}
-		if math.IsNaN(now.train.loss) || math.IsInf(now.train.loss, 0) {
-			return history, fmt.Errorf("the loss is %v in epoch %d: the steps are too large; try a smaller -lr", now.train.loss, number)
-		}
-		if now.validation, err = n.run(ctx, n.asker, d.validation); err != nil {
-			return history, err
-		}
-		history = append(history, now)
-		show(now)
 	}
-	return history, nil
+	fs.Func("epochs", "", count(&o.epochs))
+	fs.Func("batch", "", count(&o.batch))
+	fs.Func("lr", "", func(s string) (err error) {
+		if o.lr, err = strconv.ParseFloat(s, 64); err != nil || !(o.lr > 0) || math.IsInf(o.lr, 0) {
+			return errors.New("want a number above 0, such as 0.003")
+		}
+		return nil
+	})
+	fs.Func("seed", "", func(s string) (err error) {
+		if o.seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			return errors.New("want a whole number from 0 up")
+		}
+		return nil
+	})
+	fs.Func("seeds", "", func(s string) (err error) {
+		if o.seeds, err = strconv.ParseUint(s, 10, 32); err != nil || o.seeds < 1 {
+			return errors.New("want a whole number from 1 up")
+		}
+		return nil
+	})
+	fs.Func("dtype", "", func(s string) error {
+		for _, o.dtype = range []graph.DType{graph.Float32, graph.Float64} {
+			if o.dtype.String() == s {
+				return nil
+			}
+		}
+		return errors.New("want float32 or float64")
+	})
+	fs.StringVar(&o.out, "out", o.out, "")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	out := false
+	fs.Visit(func(f *flag.Flag) { out = out || f.Name == "out" })
+	switch {
+	case fs.NArg() > 0:
+		return o, fmt.Errorf("%q is no flag; -h lists them", fs.Arg(0))
+	case out && o.seeds > 0:
+		return o, errors.New("-seeds draws no pictures, so it does not go with -out")
+	case o.out == "":
+		return o, errors.New("-out names no folder")
+	}
+	return o, nil
 }
 
-// test asks the network about images that it has never seen; read is what it takes each for.
-func (n *network) test(s *data.Set) (result score, read []int64, err error) {
-	if result, err = n.run(context.Background(), n.asker, s); err != nil {
-		return result, nil, err
+// makeFolder makes the folder, makes its path absolute, and makes sure that files can be written there.
+func makeFolder(folder *string) error {
+	path, err := filepath.Abs(*folder)
+	if err == nil {
+		err = os.MkdirAll(path, 0o755)
 	}
-	answers, err := n.asker.Value(n.read)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(path, ".writable-*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
 	if err != nil {
-		return result, nil, err
+		return fmt.Errorf("-out %s: cannot write there: %w", *folder, err)
 	}
-	return result, append(read, answers.Int64s()...), nil
+	*folder = path
+	return nil
 }

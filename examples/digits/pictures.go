@@ -109,7 +109,7 @@ func lossPicture(path string, history []epoch) error {
 			p.Add(line, dots)
 			p.Legend.Add(c.name, line, dots)
 		}
-		p.X.Min, p.X.Tick.Marker = 0, wholeTicks{}
+		p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(p.X.Max, 2), wholeTicks{}
 		p.Legend.XOffs = vg.Points(-6)
 		return p, nil
 	}

@@ -49,18 +49,40 @@ func newProgress(w io.Writer, epochs, examples int) *progress {
 
 func (p *progress) show(e epoch) {
 	took := time.Since(p.began)
-	rate := float64(e.number*p.examples) / took.Seconds()
-	left := time.Duration(float64(took) / float64(e.number) * float64(p.epochs-e.number))
-	line := fmt.Sprintf("epoch %*d/%d  loss %.4f  validation %5.1f%%  %s examples/s  ETA %s", len(fmt.Sprint(p.epochs)), e.number, p.epochs,
-		e.train.loss, 100*e.validation.accuracy, thousands(rate), left.Round(time.Second))
+	rate := thousands(float64(e.number*p.examples) / took.Seconds())
+	left := time.Duration(float64(took) / float64(e.number) * float64(p.epochs-e.number)).Round(time.Second)
+	number := fmt.Sprintf("%*d/%d", len(fmt.Sprint(p.epochs)), e.number, p.epochs)
+	percent := 100 * e.validation.accuracy
+	line := fmt.Sprintf("epoch %s  loss %.4f  validation %5.1f%%  %s examples/s  ETA %v", number, e.train.loss, percent, rate, left)
 	if p.bar != nil {
-		p.bar.Describe(line)
+		p.bar.Describe(fit(p.w,
+			line,
+			fmt.Sprintf("epoch %s loss %.4f val %.1f%% %s examples/s ETA %v", number, e.train.loss, percent, rate, left),
+			fmt.Sprintf("%s loss %.3f val %.1f%% ETA %v", number, e.train.loss, percent, left),
+			number))
 		_ = p.bar.Set(e.number) // a terminal that went away is no reason to stop
 		return
 	}
 	if every := (p.epochs + 9) / 10; e.number == 1 || e.number%every == 0 || e.number == p.epochs {
 		fmt.Fprintln(p.w, line)
 	}
+}
+
+// fit returns the first of several texts, the longest first, that leaves room for a bar on the terminal; else none.
+func fit(w io.Writer, texts ...string) string {
+	across := 80
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			across = columns
+		}
+	}
+	const bar, around = 8, 12 // columns of a bar, and of what stands around it
+	for _, text := range texts {
+		if len(text)+bar+around <= across {
+			return text
+		}
+	}
+	return ""
 }
 
 // end leaves the bar as it is and goes on below it.
