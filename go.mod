@@ -3,6 +3,7 @@ module github.com/tapir-ml/tapir
 go 1.25.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/pkg/errors v0.9.1
 	github.com/schollz/progressbar/v3 v3.19.1
 	// gorgonia.org/tensor panics when a program starts under a current Go, unless this is at 2023-11-21 or newer: that version

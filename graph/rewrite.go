@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Rule replaces an expression by another of the same value and type: more stable, or cheaper. Rules are rows of tables beside
 // the operators they concern; autodiff and the compiler apply them.
 type Rule struct {
@@ -23,6 +25,10 @@ func (m *Match) Op(x *Node, d *Def) *Node {
 	return nil
 }
 
+// maxRewrites bounds the rules applied one after the other to one node. Rules lead to a fixed point; the bound is for a pair that
+// does not.
+const maxRewrites = 32
+
 // Rebuild copies expressions, into the graph they are in or another, while replacing nodes. All passes over graphs are made
 // of it: it is a loop over ids, so nothing recurses, and what does not change keeps its node when the graph is the same.
 type Rebuild struct {
@@ -36,7 +42,8 @@ type Rebuild struct {
 	// Fired lists the rules that were applied, in order.
 	Fired []Fired
 
-	image []*Node // by id in the source graph
+	source *Graph  // of the last Run
+	image  []*Node // by id in it
 }
 
 // Fired records one application of a rule.
@@ -82,25 +89,27 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		root := r.Rules[i].Root
 		byRoot[root] = append(byRoot[root], &r.Rules[i])
 	}
-	r.image = make([]*Node, top+1)
+	r.source, r.image = src, make([]*Node, top+1)
 	for id, n := range src.nodes[:top+1] {
 		if !needed[id] {
 			continue
 		}
-		if kept[n] && into == src {
-			r.image[id] = n
+		if len(kept) > 0 && kept[n] {
+			m := n
+			if into != src {
+				m = copyNode(into, n, r.operands(n))
+				match.boundary[m] = true
+			}
+			r.image[id] = m
 			continue
 		}
 		m := r.rebuild(into, n)
-		for range 32 { // a rule's result may be another's root; rules shrink towards a fixed point, the bound is for a pair that does not
+		for range maxRewrites { // a rule's result may be another's root
 			next := applyRules(match, byRoot[m.def], m, &r.Fired)
 			if next == m {
 				break
 			}
 			m = next
-		}
-		if kept[n] {
-			match.boundary[m] = true
 		}
 		r.image[id] = m
 	}
@@ -113,57 +122,83 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 
 // Image returns what node n became in the last Run, nil if the roots did not need it.
 func (r *Rebuild) Image(n *Node) *Node {
-	if int(n.id) >= len(r.image) {
+	if n == nil || n.err != nil || n.graph != r.source || int(n.id) >= len(r.image) {
 		return nil
 	}
 	return r.image[n.id]
 }
 
 func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
-	in := n.in
-	for i, x := range n.in {
-		if y := r.image[x.id]; y != x {
-			if &in[0] == &n.in[0] {
-				in = append([]*Node(nil), n.in...)
-			}
-			in[i] = y
-		}
-	}
+	in := r.operands(n)
 	if r.Replace != nil {
 		var m *Node
-		into.during(n, true, func() { m = r.Replace(n, in) })
+		into.during(n, func() { m = r.Replace(n, in) })
 		if m != nil {
 			return m
 		}
 	}
-	switch {
-	case into == n.graph && len(in) > 0 && &in[0] == &n.in[0], into == n.graph && n.def == nil, into == n.graph && len(in) == 0:
+	if into == n.graph && (n.def == nil || len(in) == 0 || &in[0] == &n.in[0]) {
 		return n
-	case n.def == nil:
-		c := *n
-		c.graph, c.next, c.id = into, nil, 0
-		if n.kind == Constant {
-			return into.intern(&c)
+	}
+	return copyNode(into, n, in)
+}
+
+// operands returns what n's operands have become: n's own slice if they are the same.
+func (r *Rebuild) operands(n *Node) []*Node {
+	in := n.in
+	for i, x := range n.in {
+		if y := r.image[x.id]; y != x {
+			if &in[0] == &n.in[0] {
+				in = slices.Clone(n.in)
+			}
+			in[i] = y
 		}
-		into.names[n.name] = into.add(&c)
+	}
+	return in
+}
+
+// copyNode returns n in the graph into, over other operands. A leaf's copy is the leaf of its name, if there is one.
+func copyNode(into *Graph, n *Node, in []*Node) *Node {
+	c := *n
+	c.graph, c.in, c.next, c.id = into, in, nil, 0
+	switch {
+	case n.kind == Constant:
+		return into.intern(&c)
+	case n.def == nil:
+		if known := into.names[n.name]; known == nil {
+			into.prepare()
+			into.names[n.name] = into.add(&c)
+		} else if known.kind != n.kind || !known.typ.Identical(n.typ) {
+			return into.invalid(&c, locate(Errorf(ErrName, "copied into a graph where %s %q is %v, from one where %s %q is %v",
+				known.kind, n.name, known.typ, n.kind, n.name, n.typ), n.pos, n.name))
+		} else {
+			return known
+		}
 		return &c
 	}
-	var m *Node
-	into.during(n, true, func() { m = into.Apply(n.def, n.attr, in...) })
-	if m.name == "" {
-		m.name = n.name
+	for i, x := range n.in {
+		if !x.typ.Identical(in[i].typ) { // the rule must have its say
+			var m *Node
+			into.during(n, func() { m = into.Apply(n.def, n.attr, in...) })
+			return m.Named(n.name)
+		}
 	}
-	return m
+	return into.intern(&c).Named(n.name)
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
-	for _, rule := range rules {
+	if n.err != nil {
+		return n
+	}
+	for _, rule := range rules { // none, for most operators
 		var m *Node
-		n.graph.during(n, true, func() { m = rule.Rewrite(match, n) })
+		errBefore := n.graph.err
+		n.graph.during(n, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
 			return m
 		}
+		n.graph.err = errBefore // what a rule tried in vain is no error of the user's
 	}
 	return n
 }

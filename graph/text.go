@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tapir-ml/tapir/internal/columns"
 )
 
 // String lists the graph, one node a line: id, expression, type, the user's line.
 func (g *Graph) String() string {
 	var b strings.Builder
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes() {
 		fmt.Fprintf(&b, "%s : %v\t%v\n", n.definition(), n.typ, n.pos)
 	}
-	for _, a := range g.assigns {
+	for _, a := range g.Assigned() {
 		fmt.Fprintf(&b, "%s := %%%d\n", a.Target.name, a.Value.id)
 	}
-	return alignTabs(b.String())
+	return columns.Align(b.String())
 }
 
 // definition prints the node with its operands' ids: "%7 = matmul(%3, %5)".
@@ -78,6 +80,8 @@ func formatElement(a Array, i int) string {
 	switch a.DType {
 	case Bool:
 		return strconv.FormatBool(a.Bool()[i])
+	case Int32:
+		return strconv.FormatInt(int64(a.I32()[i]), 10)
 	case Int64:
 		return strconv.FormatInt(a.I64()[i], 10)
 	case Float32:
@@ -87,34 +91,6 @@ func formatElement(a Array, i int) string {
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-
-// alignTabs pads the columns that tabs separate. (text/tabwriter would count bytes of "·" and "…" as columns.)
-func alignTabs(text string) string {
-	var width []int
-	lines := strings.Split(text, "\n")
-	for _, line := range lines {
-		for i, cell := range strings.Split(line, "\t") {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], len([]rune(cell)))
-		}
-	}
-	var b strings.Builder
-	for i, line := range lines {
-		cells := strings.Split(line, "\t")
-		for j, cell := range cells {
-			b.WriteString(cell)
-			if j < len(cells)-1 {
-				b.WriteString(strings.Repeat(" ", width[j]-len([]rune(cell))+2))
-			}
-		}
-		if i < len(lines)-1 {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
-}
 
 // Reachable returns the nodes that the given ones need, themselves included, in topological order. Invalid nodes are left out.
 func Reachable(nodes ...*Node) []*Node {
@@ -151,7 +127,7 @@ func Reachable(nodes ...*Node) []*Node {
 
 // DOT prints the expressions of the given nodes, or the whole graph if none are given, in the language of Graphviz.
 func (g *Graph) DOT(roots ...*Node) string {
-	nodes := g.nodes
+	nodes := g.Nodes()
 	if len(roots) > 0 {
 		nodes = Reachable(roots...)
 	}
@@ -181,7 +157,7 @@ func (n *Node) Label() string {
 	switch {
 	case n == nil:
 		return "nil"
-	case n.kind == Constant:
+	case n.kind == Constant && n.err == nil:
 		return formatConstant(n.value)
 	case n.def == nil:
 		return n.name

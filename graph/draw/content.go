@@ -195,8 +195,10 @@ func class(n *graph.Node) string {
 
 // forwardLine returns the line of the forward node whose gradient n is, "" if n is no gradient.
 func forwardLine(n *graph.Node) string {
-	_, line, _ := strings.Cut(n.Pos().String(), "(gradient of ")
-	return strings.TrimSuffix(line, ")")
+	if at := n.Pos().Forward(); at.IsKnown() {
+		return at.String()
+	}
+	return ""
 }
 
 // heading is a leaf's name or value, an operator's name: "matmul", "hidden = matmul".

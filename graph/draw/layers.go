@@ -47,9 +47,11 @@ func (l *layout) isBend(v int) bool { return v >= len(l.boxes) }
 //	   \   /    |            \ /
 //	    dot     |            dot  w3
 //
-// so that weights stand beside the operator that reads them. A box with operands moves if that makes no line longer.
+// so that weights stand beside the operator that reads them. A box with operands moves if that makes no line longer, but those of
+// leaves, which move too.
 func (l *layout) assignLayers() {
 	consumers := make([][]int, len(l.boxes))
+	floats := make([]bool, len(l.boxes)) // nothing holds the box up: what it needs can move with it
 	for i := range l.boxes {
 		v := &l.vertices[i]
 		for _, x := range l.boxes[i].operands {
@@ -58,6 +60,26 @@ func (l *layout) assignLayers() {
 				consumers[x.from] = appendOnce(consumers[x.from], i)
 			}
 		}
+	}
+	isFree := func(x int) bool { return !l.hasLines(x) || floats[x] && len(consumers[x]) == 1 }
+	for i := range l.boxes {
+		floats[i] = true
+		for _, x := range l.boxes[i].operands {
+			floats[i] = floats[i] && (x.from < 0 || isFree(x.from))
+		}
+	}
+	var movable func(i, target, depth int) bool
+	movable = func(i, target, depth int) bool {
+		for _, x := range l.boxes[i].operands {
+			if x.from < 0 || isFree(x.from) || l.staysShort(i, consumers[x.from], target) {
+				continue
+			}
+			const chain = 8 // boxes that move together
+			if depth == chain || len(consumers[x.from]) > 1 || !movable(x.from, target-1, depth+1) {
+				return false
+			}
+		}
+		return true
 	}
 	for i := len(l.boxes) - 1; i >= 0; i-- {
 		if len(consumers[i]) == 0 {
@@ -68,20 +90,16 @@ func (l *layout) assignLayers() {
 			target = min(target, l.vertices[c].layer)
 		}
 		target--
-		movable := true
-		for _, x := range l.boxes[i].operands {
-			movable = movable && (x.from < 0 || l.staysShort(x.from, i, consumers[x.from], target))
-		}
-		if movable {
+		if movable(i, target, 0) {
 			l.vertices[i].layer = max(target, l.vertices[i].layer)
 		}
 	}
 }
 
-// staysShort reports whether the lines from box x do not get longer when its consumer i moves to layer target.
-func (l *layout) staysShort(x, i int, consumers []int, target int) bool {
+// staysShort reports whether the lines to consumers do not get longer when i, which is one of them, moves to layer target.
+func (l *layout) staysShort(i int, consumers []int, target int) bool {
 	const hub = 16 // consumers; one of so many stands far away, and looking for it takes time
-	if len(consumers) > hub || len(consumers) == 1 && !l.hasLines(x) {
+	if len(consumers) > hub {
 		return true
 	}
 	for _, c := range consumers {

@@ -127,7 +127,10 @@ func gradient(loss *graph.Node, params []*graph.Node) []*graph.Node {
 	grads := map[*graph.Node]*graph.Node{}
 	var n *graph.Node
 	derive := func(build func() *graph.Node) (d *graph.Node) {
-		g.Derive(n, func() { d = build() })
+		g.Derive(func(rule func(*graph.Node)) {
+			rule(n)
+			d = build()
+		})
 		return d
 	}
 	n = loss.In(0)

@@ -163,7 +163,7 @@ func (c *content) groupBox(at int, g *group, index map[*graph.Node]int) box {
 			last = n
 		}
 	}
-	b.tooltip += fmt.Sprintf("\nfrom %s to %s : %s", idText(g.nodes[0]), definition(last), typeText(last))
+	b.tooltip += fmt.Sprintf("\nfrom %s to %s : %s", idText(g.nodes[0]), last.Expr(), typeText(last))
 	return b
 }
 

@@ -75,6 +75,8 @@ wide1:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1fold
 
 wide1loop:
 	VBROADCASTSS (SI), Y13
@@ -95,33 +97,35 @@ wide1loop:
 	ADDQ         R10, AX
 	DECQ         CX
 	JNZ          wide1loop
-	CMPB         136(DI), $0x00
-	JE           wide1bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      128(SI), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      160(SI), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      192(SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      224(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      256(SI), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      288(SI), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      320(SI), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      352(SI), Y12
-	VADDPS       Y12, Y11, Y11
+
+wide1fold:
+	CMPB    136(DI), $0x00
+	JE      wide1bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 256(SI), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 288(SI), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 320(SI), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 352(SI), Y12
+	VADDPS  Y12, Y11, Y11
 
 wide1bias:
 	MOVQ    144(DI), SI
@@ -348,6 +352,8 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  CX, CX
+	JZ     wide2fold
 
 wide2loop:
 	VBROADCASTSS (SI), Y13
@@ -374,33 +380,35 @@ wide2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          wide2loop
-	CMPB         136(DI), $0x00
-	JE           wide2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      128(SI), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      160(SI), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      64(SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      96(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      128(SI)(R11*1), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      160(SI)(R11*1), Y12
-	VADDPS       Y12, Y11, Y11
+
+wide2fold:
+	CMPB    136(DI), $0x00
+	JE      wide2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 128(SI)(R11*1), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 160(SI)(R11*1), Y12
+	VADDPS  Y12, Y11, Y11
 
 wide2bias:
 	MOVQ    144(DI), SI
@@ -621,6 +629,8 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  CX, CX
+	JZ     wide3fold
 
 wide3loop:
 	VBROADCASTSS (SI), Y13
@@ -646,33 +656,35 @@ wide3loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          wide3loop
-	CMPB         136(DI), $0x00
-	JE           wide3bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      64(SI)(R11*1), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      96(SI)(R11*1), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      64(SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      96(SI)(R11*2), Y12
-	VADDPS       Y12, Y11, Y11
+
+wide3fold:
+	CMPB    136(DI), $0x00
+	JE      wide3bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 64(SI)(R11*2), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 96(SI)(R11*2), Y12
+	VADDPS  Y12, Y11, Y11
 
 wide3bias:
 	MOVQ    144(DI), SI
@@ -930,6 +942,8 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r6v2fold
 
 r6v2loop:
 	VMOVUPS      (BX), Y12
@@ -957,37 +971,39 @@ r6v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2loop
-	CMPB         137(DI), $0x00
-	JNE          r6v2transposed
-	CMPB         136(DI), $0x00
-	JE           r6v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y11, Y11
+
+r6v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r6v2transposed
+	CMPB    136(DI), $0x00
+	JE      r6v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y11, Y11
 
 r6v2bias:
 	MOVQ    144(DI), SI
@@ -1320,33 +1336,33 @@ r6v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y10, Y8, Y12
 	VUNPCKHPS    Y10, Y8, Y13
 	IMUL3Q       $0x00000000, R11, BX
@@ -1400,33 +1416,33 @@ r6v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y11, Y9, Y12
 	VUNPCKHPS    Y11, Y9, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -1486,6 +1502,8 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r5v2fold
 
 r5v2loop:
 	VMOVUPS      (BX), Y12
@@ -1510,33 +1528,35 @@ r5v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2loop
-	CMPB         137(DI), $0x00
-	JNE          r5v2transposed
-	CMPB         136(DI), $0x00
-	JE           r5v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
+
+r5v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r5v2transposed
+	CMPB    136(DI), $0x00
+	JE      r5v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
 
 r5v2bias:
 	MOVQ    144(DI), SI
@@ -1749,6 +1769,7 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X0, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X8, 16(DX)(BX*1)
 	VPERMILPS    $0x39, X8, X8
@@ -1760,19 +1781,18 @@ r5v2transposed:
 	VPERMILPS    $0x39, X8, X8
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X8, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -1801,6 +1821,7 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
 	VMOVUPS      X1, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X9, 16(DX)(BX*1)
 	VPERMILPS    $0x39, X9, X9
@@ -1812,19 +1833,18 @@ r5v2transposed:
 	VPERMILPS    $0x39, X9, X9
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X9, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r5v2next
 
 r5v2transposedadd:
@@ -1837,33 +1857,34 @@ r5v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       16(DX)(BX*1), X8, X12
 	VMOVSS       X12, 16(DX)(BX*1)
@@ -1879,23 +1900,22 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       16(DX)(BX*1), X8, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -1905,33 +1925,34 @@ r5v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       16(DX)(BX*1), X9, X12
 	VMOVSS       X12, 16(DX)(BX*1)
@@ -1947,23 +1968,22 @@ r5v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       16(DX)(BX*1), X9, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	JMP          r5v2next
 
 fullheight4:
@@ -1977,6 +1997,8 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r4v2fold
 
 r4v2loop:
 	VMOVUPS      (BX), Y12
@@ -1998,29 +2020,31 @@ r4v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2loop
-	CMPB         137(DI), $0x00
-	JNE          r4v2transposed
-	CMPB         136(DI), $0x00
-	JE           r4v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
+
+r4v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r4v2transposed
+	CMPB    136(DI), $0x00
+	JE      r4v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
 
 r4v2bias:
 	MOVQ    144(DI), SI
@@ -2249,33 +2273,33 @@ r4v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -2285,33 +2309,33 @@ r4v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	JMP          r4v2next
 
 fullheight3:
@@ -2563,6 +2587,7 @@ r3v2transposed:
 	IMUL3Q       $0x00000007, R11, BX
 	VPERMILPS    $0xee, X13, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X4, 8(DX)(BX*1)
 	VPERMILPS    $0x39, X4, X4
@@ -2574,19 +2599,18 @@ r3v2transposed:
 	VPERMILPS    $0x39, X4, X4
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X4, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -2615,6 +2639,7 @@ r3v2transposed:
 	IMUL3Q       $0x0000000f, R11, BX
 	VPERMILPS    $0xee, X13, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X5, 8(DX)(BX*1)
 	VPERMILPS    $0x39, X5, X5
@@ -2626,19 +2651,18 @@ r3v2transposed:
 	VPERMILPS    $0x39, X5, X5
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X5, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r3v2next
 
 r3v2transposedadd:
@@ -2686,6 +2710,7 @@ r3v2transposedadd:
 	VMOVSD       (DX)(BX*1), X0
 	VADDPS       X0, X14, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       8(DX)(BX*1), X4, X12
 	VMOVSS       X12, 8(DX)(BX*1)
@@ -2701,23 +2726,22 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       8(DX)(BX*1), X4, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -2762,6 +2786,7 @@ r3v2transposedadd:
 	VMOVSD       (DX)(BX*1), X1
 	VADDPS       X1, X14, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       8(DX)(BX*1), X5, X12
 	VMOVSS       X12, 8(DX)(BX*1)
@@ -2777,23 +2802,22 @@ r3v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       8(DX)(BX*1), X5, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	JMP          r3v2next
 
 fullheight2:
@@ -3280,6 +3304,7 @@ r1v2next:
 r1v2transposed:
 	CMPB         136(DI), $0x00
 	JNE          r1v2transposedadd
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X0, (DX)(BX*1)
 	VPERMILPS    $0x39, X0, X0
@@ -3291,19 +3316,19 @@ r1v2transposed:
 	VPERMILPS    $0x39, X0, X0
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X0, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X1, (DX)(BX*1)
 	VPERMILPS    $0x39, X1, X1
@@ -3315,22 +3340,22 @@ r1v2transposed:
 	VPERMILPS    $0x39, X1, X1
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X1, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r1v2next
 
 r1v2transposedadd:
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       (DX)(BX*1), X0, X12
 	VMOVSS       X12, (DX)(BX*1)
@@ -3346,23 +3371,23 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       (DX)(BX*1), X0, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       (DX)(BX*1), X1, X12
 	VMOVSS       X12, (DX)(BX*1)
@@ -3378,23 +3403,22 @@ r1v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       (DX)(BX*1), X1, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	JMP          r1v2next
 
 tail2:
@@ -3436,6 +3460,8 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r6v2tailfold
 
 r6v2tailloop:
 	VMOVUPS      (BX), Y12
@@ -3463,37 +3489,39 @@ r6v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r6v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r6v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y11, Y11
+
+r6v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r6v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r6v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y8, Y8
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y9, Y9
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y10, Y10
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y11, Y11
 
 r6v2tailbias:
 	MOVQ       144(DI), SI
@@ -4117,61 +4145,61 @@ r6v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r6v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r6v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r6v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r6v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd8:
 	VUNPCKLPS Y10, Y8, Y12
@@ -4261,61 +4289,61 @@ r6v2tailtadd16:
 	CMPQ      R13, $0x00000008
 	JLE       r6v2tailtadd17
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd17:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r6v2tailtadd18
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd18:
 	CMPQ    R13, $0x00000009
 	JLE     r6v2tailtadd19
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd19:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r6v2tailtadd20
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd20:
 	CMPQ    R13, $0x0000000a
 	JLE     r6v2tailtadd21
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd21:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r6v2tailtadd22
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd22:
 	CMPQ    R13, $0x0000000b
 	JLE     r6v2tailtadd23
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd23:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r6v2tailtadd24
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd24:
 	VUNPCKLPS Y11, Y9, Y12
@@ -4409,6 +4437,8 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r5v2tailfold
 
 r5v2tailloop:
 	VMOVUPS      (BX), Y12
@@ -4433,33 +4463,35 @@ r5v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r5v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r5v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y9, Y9
+
+r5v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r5v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r5v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y8, Y8
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y9, Y9
 
 r5v2tailbias:
 	MOVQ       144(DI), SI
@@ -4838,10 +4870,11 @@ r5v2tailt7:
 	VMOVUPS      X0, (DX)(BX*1)
 
 r5v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X8, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X8, 16(DX)(BX*1)
 
 r5v2tailt9:
 	VPERMILPS $0x39, X8, X8
@@ -4865,35 +4898,34 @@ r5v2tailt11:
 	VMOVSS    X8, 16(DX)(BX*1)
 
 r5v2tailt12:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000004
-	JLE          r5v2tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v2tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v2tailt13:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v2tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt14:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v2tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt15:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt16:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	VUNPCKLPS Y7, Y5, Y14
@@ -4954,10 +4986,11 @@ r5v2tailt23:
 	VMOVUPS      X1, (DX)(BX*1)
 
 r5v2tailt24:
-	CMPQ   R13, $0x00000008
-	JLE    r5v2tailt25
-	IMUL3Q $0x00000008, R11, BX
-	VMOVSS X9, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000008
+	JLE          r5v2tailt25
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X9, 16(DX)(BX*1)
 
 r5v2tailt25:
 	VPERMILPS $0x39, X9, X9
@@ -4981,35 +5014,34 @@ r5v2tailt27:
 	VMOVSS    X9, 16(DX)(BX*1)
 
 r5v2tailt28:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x0000000c
-	JLE          r5v2tailt29
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r5v2tailt29
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v2tailt29:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r5v2tailt30
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt30:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r5v2tailt31
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt31:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r5v2tailt32
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt32:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v2tailnext
 
 r5v2tailtransposedadd:
@@ -5024,68 +5056,69 @@ r5v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r5v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r5v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r5v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r5v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 16(DX)(BX*1), X8, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       16(DX)(BX*1), X8, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v2tailtadd9:
 	VPERMILPS $0x39, X8, X8
@@ -5112,39 +5145,38 @@ r5v2tailtadd11:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd12:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000004
-	JLE          r5v2tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v2tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v2tailtadd13:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v2tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd14:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v2tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd15:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd16:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	VUNPCKLPS Y7, Y5, Y14
@@ -5156,68 +5188,69 @@ r5v2tailtadd16:
 	CMPQ      R13, $0x00000008
 	JLE       r5v2tailtadd17
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd17:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r5v2tailtadd18
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd18:
 	CMPQ    R13, $0x00000009
 	JLE     r5v2tailtadd19
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd19:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r5v2tailtadd20
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd20:
 	CMPQ    R13, $0x0000000a
 	JLE     r5v2tailtadd21
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd21:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r5v2tailtadd22
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd22:
 	CMPQ    R13, $0x0000000b
 	JLE     r5v2tailtadd23
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd23:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r5v2tailtadd24
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd24:
-	CMPQ   R13, $0x00000008
-	JLE    r5v2tailtadd25
-	IMUL3Q $0x00000008, R11, BX
-	VADDSS 16(DX)(BX*1), X9, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000008
+	JLE          r5v2tailtadd25
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       16(DX)(BX*1), X9, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v2tailtadd25:
 	VPERMILPS $0x39, X9, X9
@@ -5244,39 +5277,38 @@ r5v2tailtadd27:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd28:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x0000000c
-	JLE          r5v2tailtadd29
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r5v2tailtadd29
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v2tailtadd29:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r5v2tailtadd30
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd30:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r5v2tailtadd31
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd31:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r5v2tailtadd32
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd32:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v2tailnext
 
 tail2height4:
@@ -5290,6 +5322,8 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r4v2tailfold
 
 r4v2tailloop:
 	VMOVUPS      (BX), Y12
@@ -5311,29 +5345,31 @@ r4v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r4v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r4v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
+
+r4v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r4v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r4v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
 
 r4v2tailbias:
 	MOVQ       144(DI), SI
@@ -5735,61 +5771,61 @@ r4v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r4v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r4v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r4v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r4v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd8:
 	VUNPCKLPS Y3, Y1, Y12
@@ -5803,61 +5839,61 @@ r4v2tailtadd8:
 	CMPQ      R13, $0x00000008
 	JLE       r4v2tailtadd9
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd9:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r4v2tailtadd10
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd10:
 	CMPQ    R13, $0x00000009
 	JLE     r4v2tailtadd11
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd11:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r4v2tailtadd12
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd12:
 	CMPQ    R13, $0x0000000a
 	JLE     r4v2tailtadd13
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd13:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r4v2tailtadd14
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd14:
 	CMPQ    R13, $0x0000000b
 	JLE     r4v2tailtadd15
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd15:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r4v2tailtadd16
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd16:
 	JMP r4v2tailnext
@@ -6223,10 +6259,11 @@ r3v2tailt7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X4, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X4, 8(DX)(BX*1)
 
 r3v2tailt9:
 	VPERMILPS $0x39, X4, X4
@@ -6250,35 +6287,34 @@ r3v2tailt11:
 	VMOVSS    X4, 8(DX)(BX*1)
 
 r3v2tailt12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r3v2tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v2tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v2tailt13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v2tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v2tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	CMPQ      R13, $0x00000008
@@ -6339,10 +6375,11 @@ r3v2tailt23:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailt24:
-	CMPQ   R13, $0x00000008
-	JLE    r3v2tailt25
-	IMUL3Q $0x00000008, R11, BX
-	VMOVSS X5, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000008
+	JLE          r3v2tailt25
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X5, 8(DX)(BX*1)
 
 r3v2tailt25:
 	VPERMILPS $0x39, X5, X5
@@ -6366,35 +6403,34 @@ r3v2tailt27:
 	VMOVSS    X5, 8(DX)(BX*1)
 
 r3v2tailt28:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x0000000c
-	JLE          r3v2tailt29
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r3v2tailt29
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v2tailt29:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r3v2tailt30
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt30:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r3v2tailt31
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt31:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r3v2tailt32
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt32:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v2tailnext
 
 r3v2tailtransposedadd:
@@ -6474,11 +6510,12 @@ r3v2tailtadd7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 8(DX)(BX*1), X4, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       8(DX)(BX*1), X4, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v2tailtadd9:
 	VPERMILPS $0x39, X4, X4
@@ -6505,39 +6542,38 @@ r3v2tailtadd11:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r3v2tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v2tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v2tailtadd13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v2tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v2tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	CMPQ      R13, $0x00000008
@@ -6614,11 +6650,12 @@ r3v2tailtadd23:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailtadd24:
-	CMPQ   R13, $0x00000008
-	JLE    r3v2tailtadd25
-	IMUL3Q $0x00000008, R11, BX
-	VADDSS 8(DX)(BX*1), X5, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000008
+	JLE          r3v2tailtadd25
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       8(DX)(BX*1), X5, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v2tailtadd25:
 	VPERMILPS $0x39, X5, X5
@@ -6645,39 +6682,38 @@ r3v2tailtadd27:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd28:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x0000000c
-	JLE          r3v2tailtadd29
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r3v2tailtadd29
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v2tailtadd29:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r3v2tailtadd30
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd30:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r3v2tailtadd31
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd31:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r3v2tailtadd32
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd32:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v2tailnext
 
 tail2height2:
@@ -7369,12 +7405,13 @@ r1v2tailnext:
 	JMP    nextpanel
 
 r1v2tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v2tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v2tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X0, (DX)(BX*1)
 
 r1v2tailt1:
 	VPERMILPS $0x39, X0, X0
@@ -7398,39 +7435,39 @@ r1v2tailt3:
 	VMOVSS    X0, (DX)(BX*1)
 
 r1v2tailt4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v2tailt5
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v2tailt5
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v2tailt5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v2tailt6
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v2tailt7
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt8:
-	VPERMILPS $0x39, X0, X0
-	CMPQ      R13, $0x00000008
-	JLE       r1v2tailt9
-	IMUL3Q    $0x00000008, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000008
+	JLE          r1v2tailt9
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X1, (DX)(BX*1)
 
 r1v2tailt9:
 	VPERMILPS $0x39, X1, X1
@@ -7454,43 +7491,43 @@ r1v2tailt11:
 	VMOVSS    X1, (DX)(BX*1)
 
 r1v2tailt12:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x0000000c
-	JLE          r1v2tailt13
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r1v2tailt13
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v2tailt13:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r1v2tailt14
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt14:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r1v2tailt15
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt15:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r1v2tailt16
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt16:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v2tailnext
 
 r1v2tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS (DX)(BX*1), X0, X12
-	VMOVSS X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       (DX)(BX*1), X0, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v2tailtadd1:
 	VPERMILPS $0x39, X0, X0
@@ -7517,44 +7554,44 @@ r1v2tailtadd3:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v2tailtadd5
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v2tailtadd5
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v2tailtadd5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v2tailtadd6
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v2tailtadd7
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd8:
-	VPERMILPS $0x39, X0, X0
-	CMPQ      R13, $0x00000008
-	JLE       r1v2tailtadd9
-	IMUL3Q    $0x00000008, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
-	VMOVSS    X12, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000008
+	JLE          r1v2tailtadd9
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       (DX)(BX*1), X1, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v2tailtadd9:
 	VPERMILPS $0x39, X1, X1
@@ -7581,39 +7618,38 @@ r1v2tailtadd11:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd12:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x0000000c
-	JLE          r1v2tailtadd13
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r1v2tailtadd13
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v2tailtadd13:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r1v2tailtadd14
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd14:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r1v2tailtadd15
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd15:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r1v2tailtadd16
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd16:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v2tailnext
 
 tail1:
@@ -8168,61 +8204,61 @@ r6v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r6v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r6v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r6v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r6v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r6v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r6v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd8:
 	VUNPCKLPS Y5, Y4, Y12
@@ -8708,10 +8744,11 @@ r5v1tailt7:
 	VMOVUPS      X0, (DX)(BX*1)
 
 r5v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X4, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X4, 16(DX)(BX*1)
 
 r5v1tailt9:
 	VPERMILPS $0x39, X4, X4
@@ -8735,35 +8772,34 @@ r5v1tailt11:
 	VMOVSS    X4, 16(DX)(BX*1)
 
 r5v1tailt12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r5v1tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v1tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v1tailt13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v1tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v1tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v1tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v1tailnext
 
 r5v1tailtransposedadd:
@@ -8778,68 +8814,69 @@ r5v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r5v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r5v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r5v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r5v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r5v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r5v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 16(DX)(BX*1), X4, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       16(DX)(BX*1), X4, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v1tailtadd9:
 	VPERMILPS $0x39, X4, X4
@@ -8866,39 +8903,38 @@ r5v1tailtadd11:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r5v1tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X4, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v1tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v1tailtadd13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v1tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v1tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v1tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v1tailnext
 
 tail1height4:
@@ -9271,61 +9307,61 @@ r4v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r4v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r4v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r4v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r4v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r4v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r4v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd8:
 	JMP r4v1tailnext
@@ -9654,10 +9690,11 @@ r3v1tailt7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X2, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X2, 8(DX)(BX*1)
 
 r3v1tailt9:
 	VPERMILPS $0x39, X2, X2
@@ -9681,35 +9718,34 @@ r3v1tailt11:
 	VMOVSS    X2, 8(DX)(BX*1)
 
 r3v1tailt12:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000004
-	JLE          r3v1tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X2, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v1tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v1tailt13:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v1tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt14:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v1tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt15:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v1tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt16:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v1tailnext
 
 r3v1tailtransposedadd:
@@ -9789,11 +9825,12 @@ r3v1tailtadd7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 8(DX)(BX*1), X2, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       8(DX)(BX*1), X2, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v1tailtadd9:
 	VPERMILPS $0x39, X2, X2
@@ -9820,39 +9857,38 @@ r3v1tailtadd11:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd12:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000004
-	JLE          r3v1tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X2, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v1tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v1tailtadd13:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v1tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd14:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v1tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd15:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v1tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd16:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v1tailnext
 
 tail1height2:
@@ -10379,12 +10415,13 @@ r1v1tailnext:
 	JMP    nextpanel
 
 r1v1tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v1tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v1tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X0, (DX)(BX*1)
 
 r1v1tailt1:
 	VPERMILPS $0x39, X0, X0
@@ -10408,43 +10445,43 @@ r1v1tailt3:
 	VMOVSS    X0, (DX)(BX*1)
 
 r1v1tailt4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v1tailt5
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v1tailt5
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v1tailt5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v1tailt6
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v1tailt7
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v1tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt8:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v1tailnext
 
 r1v1tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS (DX)(BX*1), X0, X12
-	VMOVSS X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       (DX)(BX*1), X0, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v1tailtadd1:
 	VPERMILPS $0x39, X0, X0
@@ -10471,39 +10508,38 @@ r1v1tailtadd3:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v1tailtadd5
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v1tailtadd5
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v1tailtadd5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v1tailtadd6
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v1tailtadd7
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v1tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd8:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v1tailnext
 
 nextpanel:
@@ -10516,6 +10552,106 @@ nextpanel:
 	JMP  panel
 
 done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX2F32(dst *byte, to int, src *byte, stride int, columns int, k int)
+// Requires: AVX, CMOV
+TEXT ·transposeAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+16(FP), AX
+	MOVQ    stride+24(FP), SI
+	MOVQ    columns+32(FP), R12
+	MOVQ    k+40(FP), R13
+	MOVQ    to+8(FP), R15
+	MOVQ    AX, BX
+	LEAQ    (BX)(SI*1), R14
+	CMPQ    R12, $0x00000001
+	CMOVQGT R14, BX
+	MOVQ    BX, CX
+	LEAQ    (CX)(SI*1), R14
+	CMPQ    R12, $0x00000002
+	CMOVQGT R14, CX
+	MOVQ    CX, DX
+	LEAQ    (DX)(SI*1), R14
+	CMPQ    R12, $0x00000003
+	CMOVQGT R14, DX
+	MOVQ    DX, R8
+	LEAQ    (R8)(SI*1), R14
+	CMPQ    R12, $0x00000004
+	CMOVQGT R14, R8
+	MOVQ    R8, R9
+	LEAQ    (R9)(SI*1), R14
+	CMPQ    R12, $0x00000005
+	CMOVQGT R14, R9
+	MOVQ    R9, R10
+	LEAQ    (R10)(SI*1), R14
+	CMPQ    R12, $0x00000006
+	CMOVQGT R14, R10
+	MOVQ    R10, R11
+	LEAQ    (R11)(SI*1), R14
+	CMPQ    R12, $0x00000007
+	CMOVQGT R14, R11
+
+loop:
+	VMOVUPS     (AX), X0
+	VINSERTF128 $0x01, (R8), Y0, Y0
+	VMOVUPS     (BX), X1
+	VINSERTF128 $0x01, (R9), Y1, Y1
+	VMOVUPS     (CX), X2
+	VINSERTF128 $0x01, (R10), Y2, Y2
+	VMOVUPS     (DX), X3
+	VINSERTF128 $0x01, (R11), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y9, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y10, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y11, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     16(AX), X0
+	VINSERTF128 $0x01, 16(R8), Y0, Y0
+	VMOVUPS     16(BX), X1
+	VINSERTF128 $0x01, 16(R9), Y1, Y1
+	VMOVUPS     16(CX), X2
+	VINSERTF128 $0x01, 16(R10), Y2, Y2
+	VMOVUPS     16(DX), X3
+	VINSERTF128 $0x01, 16(R11), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y9, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y10, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y11, (DI)
+	ADDQ        R15, DI
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, R10
+	ADDQ        $0x00000020, R11
+	SUBQ        $0x00000008, R13
+	JG          loop
 	VZEROUPPER
 	RET
 
@@ -10617,6 +10753,8 @@ wide1:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1fold
 
 wide1loop:
 	VBROADCASTSD (SI), Y13
@@ -10637,33 +10775,35 @@ wide1loop:
 	ADDQ         R10, AX
 	DECQ         CX
 	JNZ          wide1loop
-	CMPB         136(DI), $0x00
-	JE           wide1bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      128(SI), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      160(SI), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      192(SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      224(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      256(SI), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      288(SI), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      320(SI), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      352(SI), Y12
-	VADDPD       Y12, Y11, Y11
+
+wide1fold:
+	CMPB    136(DI), $0x00
+	JE      wide1bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 256(SI), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 288(SI), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 320(SI), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 352(SI), Y12
+	VADDPD  Y12, Y11, Y11
 
 wide1bias:
 	MOVQ    144(DI), SI
@@ -10890,6 +11030,8 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  CX, CX
+	JZ     wide2fold
 
 wide2loop:
 	VBROADCASTSD (SI), Y13
@@ -10916,33 +11058,35 @@ wide2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          wide2loop
-	CMPB         136(DI), $0x00
-	JE           wide2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      128(SI), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      160(SI), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      64(SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      96(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      128(SI)(R11*1), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      160(SI)(R11*1), Y12
-	VADDPD       Y12, Y11, Y11
+
+wide2fold:
+	CMPB    136(DI), $0x00
+	JE      wide2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 128(SI)(R11*1), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 160(SI)(R11*1), Y12
+	VADDPD  Y12, Y11, Y11
 
 wide2bias:
 	MOVQ    144(DI), SI
@@ -11163,6 +11307,8 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  CX, CX
+	JZ     wide3fold
 
 wide3loop:
 	VBROADCASTSD (SI), Y13
@@ -11188,33 +11334,35 @@ wide3loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          wide3loop
-	CMPB         136(DI), $0x00
-	JE           wide3bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      64(SI)(R11*1), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      96(SI)(R11*1), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      64(SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      96(SI)(R11*2), Y12
-	VADDPD       Y12, Y11, Y11
+
+wide3fold:
+	CMPB    136(DI), $0x00
+	JE      wide3bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 64(SI)(R11*2), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 96(SI)(R11*2), Y12
+	VADDPD  Y12, Y11, Y11
 
 wide3bias:
 	MOVQ    144(DI), SI
@@ -11472,6 +11620,8 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r6v2fold
 
 r6v2loop:
 	VMOVUPD      (BX), Y12
@@ -11499,37 +11649,39 @@ r6v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2loop
-	CMPB         137(DI), $0x00
-	JNE          r6v2transposed
-	CMPB         136(DI), $0x00
-	JE           r6v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y11, Y11
+
+r6v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r6v2transposed
+	CMPB    136(DI), $0x00
+	JE      r6v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y11, Y11
 
 r6v2bias:
 	MOVQ    144(DI), SI
@@ -11816,99 +11968,99 @@ r6v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y10, Y8, Y12
 	VUNPCKHPD    Y10, Y8, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y11, Y9, Y12
 	VUNPCKHPD    Y11, Y9, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	JMP          r6v2next
 
 fullheight5:
@@ -11924,6 +12076,8 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r5v2fold
 
 r5v2loop:
 	VMOVUPD      (BX), Y12
@@ -11948,33 +12102,35 @@ r5v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2loop
-	CMPB         137(DI), $0x00
-	JNE          r5v2transposed
-	CMPB         136(DI), $0x00
-	JE           r5v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
+
+r5v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r5v2transposed
+	CMPB    136(DI), $0x00
+	JE      r5v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
 
 r5v2bias:
 	MOVQ    144(DI), SI
@@ -12183,18 +12339,18 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVUPS      X13, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X8, 32(DX)(BX*1)
 	VPERMILPD    $0x01, X8, X8
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X8, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
@@ -12219,53 +12375,54 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X13, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X9, 32(DX)(BX*1)
 	VPERMILPD    $0x01, X9, X9
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X9, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r5v2next
 
 r5v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       32(DX)(BX*1), X8, X12
 	VMOVSD       X12, 32(DX)(BX*1)
@@ -12273,47 +12430,47 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       32(DX)(BX*1), X8, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       32(DX)(BX*1), X9, X12
 	VMOVSD       X12, 32(DX)(BX*1)
@@ -12321,15 +12478,14 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       32(DX)(BX*1), X9, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VPERMILPD    $0x01, X13, X13
 	JMP          r5v2next
 
 fullheight4:
@@ -12343,6 +12499,8 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r4v2fold
 
 r4v2loop:
 	VMOVUPD      (BX), Y12
@@ -12364,29 +12522,31 @@ r4v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2loop
-	CMPB         137(DI), $0x00
-	JNE          r4v2transposed
-	CMPB         136(DI), $0x00
-	JE           r4v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
+
+r4v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r4v2transposed
+	CMPB    136(DI), $0x00
+	JE      r4v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
 
 r4v2bias:
 	MOVQ    144(DI), SI
@@ -12601,67 +12761,67 @@ r4v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	JMP          r4v2next
 
 fullheight3:
@@ -12897,18 +13057,18 @@ r3v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVUPS      X13, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X4, 16(DX)(BX*1)
 	VPERMILPD    $0x01, X4, X4
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X4, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
@@ -12921,37 +13081,38 @@ r3v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X13, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X5, 16(DX)(BX*1)
 	VPERMILPD    $0x01, X5, X5
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X5, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r3v2next
 
 r3v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       16(DX)(BX*1), X4, X12
 	VMOVSD       X12, 16(DX)(BX*1)
@@ -12959,31 +13120,31 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       16(DX)(BX*1), X4, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       16(DX)(BX*1), X5, X12
 	VMOVSD       X12, 16(DX)(BX*1)
@@ -12991,15 +13152,14 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       16(DX)(BX*1), X5, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VPERMILPD    $0x01, X13, X13
 	JMP          r3v2next
 
 fullheight2:
@@ -13210,35 +13370,35 @@ r2v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	JMP          r2v2next
 
 fullheight1:
@@ -13398,33 +13558,34 @@ r1v2next:
 r1v2transposed:
 	CMPB         136(DI), $0x00
 	JNE          r1v2transposedadd
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X0, (DX)(BX*1)
 	VPERMILPD    $0x01, X0, X0
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X0, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X1, (DX)(BX*1)
 	VPERMILPD    $0x01, X1, X1
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X1, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r1v2next
 
 r1v2transposedadd:
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       (DX)(BX*1), X0, X12
 	VMOVSD       X12, (DX)(BX*1)
@@ -13432,15 +13593,15 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       (DX)(BX*1), X0, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       (DX)(BX*1), X1, X12
 	VMOVSD       X12, (DX)(BX*1)
@@ -13448,15 +13609,14 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       (DX)(BX*1), X1, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VPERMILPD    $0x01, X13, X13
 	JMP          r1v2next
 
 tail2:
@@ -13498,6 +13658,8 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r6v2tailfold
 
 r6v2tailloop:
 	VMOVUPD      (BX), Y12
@@ -13525,37 +13687,39 @@ r6v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r6v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r6v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y11, Y11
+
+r6v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r6v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r6v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y8, Y8
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y9, Y9
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y10, Y10
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y11, Y11
 
 r6v2tailbias:
 	MOVQ       144(DI), SI
@@ -14059,31 +14223,31 @@ r6v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -14091,31 +14255,31 @@ r6v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd8:
 	VUNPCKLPD Y10, Y8, Y12
@@ -14123,31 +14287,31 @@ r6v2tailtadd8:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd9
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd10
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd10:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd11
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd12
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd12:
 	VUNPCKLPD Y3, Y1, Y12
@@ -14155,31 +14319,31 @@ r6v2tailtadd12:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd16:
 	VUNPCKLPD Y7, Y5, Y12
@@ -14187,31 +14351,31 @@ r6v2tailtadd16:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd17
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v2tailtadd17:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd18
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd18:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd19
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v2tailtadd19:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd20
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd20:
 	VUNPCKLPD Y11, Y9, Y12
@@ -14219,31 +14383,31 @@ r6v2tailtadd20:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd21
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v2tailtadd21:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd22
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd22:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd23
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v2tailtadd23:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd24
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd24:
 	JMP r6v2tailnext
@@ -14261,6 +14425,8 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r5v2tailfold
 
 r5v2tailloop:
 	VMOVUPD      (BX), Y12
@@ -14285,33 +14451,35 @@ r5v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r5v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r5v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y9, Y9
+
+r5v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r5v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r5v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y8, Y8
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y9, Y9
 
 r5v2tailbias:
 	MOVQ       144(DI), SI
@@ -14651,10 +14819,11 @@ r5v2tailt7:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X8, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X8, 32(DX)(BX*1)
 
 r5v2tailt9:
 	VPERMILPD $0x01, X8, X8
@@ -14664,21 +14833,20 @@ r5v2tailt9:
 	VMOVSD    X8, 32(DX)(BX*1)
 
 r5v2tailt10:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000002
-	JLE          r5v2tailt11
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v2tailt11
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v2tailt11:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v2tailt12
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X8, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v2tailt12:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
@@ -14735,10 +14903,11 @@ r5v2tailt19:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v2tailt20:
-	CMPQ   R13, $0x00000004
-	JLE    r5v2tailt21
-	IMUL3Q $0x00000004, R11, BX
-	VMOVSD X9, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000004
+	JLE          r5v2tailt21
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X9, 32(DX)(BX*1)
 
 r5v2tailt21:
 	VPERMILPD $0x01, X9, X9
@@ -14748,21 +14917,20 @@ r5v2tailt21:
 	VMOVSD    X9, 32(DX)(BX*1)
 
 r5v2tailt22:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x00000006
-	JLE          r5v2tailt23
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r5v2tailt23
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v2tailt23:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailt24
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X9, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v2tailt24:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v2tailnext
 
 r5v2tailtransposedadd:
@@ -14771,31 +14939,31 @@ r5v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -14803,38 +14971,39 @@ r5v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 32(DX)(BX*1), X8, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       32(DX)(BX*1), X8, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v2tailtadd9:
 	VPERMILPD $0x01, X8, X8
@@ -14845,53 +15014,52 @@ r5v2tailtadd9:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd10:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000002
-	JLE          r5v2tailtadd11
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v2tailtadd11
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v2tailtadd11:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v2tailtadd12
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    32(DX)(BX*1), X8, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd12:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
 	JLE       r5v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r5v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd16:
 	VUNPCKLPD Y7, Y5, Y12
@@ -14899,38 +15067,39 @@ r5v2tailtadd16:
 	CMPQ      R13, $0x00000004
 	JLE       r5v2tailtadd17
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v2tailtadd17:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd18
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd18:
 	CMPQ    R13, $0x00000005
 	JLE     r5v2tailtadd19
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v2tailtadd19:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd20
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd20:
-	CMPQ   R13, $0x00000004
-	JLE    r5v2tailtadd21
-	IMUL3Q $0x00000004, R11, BX
-	VADDSD 32(DX)(BX*1), X9, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000004
+	JLE          r5v2tailtadd21
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       32(DX)(BX*1), X9, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v2tailtadd21:
 	VPERMILPD $0x01, X9, X9
@@ -14941,23 +15110,22 @@ r5v2tailtadd21:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd22:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x00000006
-	JLE          r5v2tailtadd23
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r5v2tailtadd23
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v2tailtadd23:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailtadd24
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    32(DX)(BX*1), X9, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd24:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v2tailnext
 
 tail2height4:
@@ -14971,6 +15139,8 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     r4v2tailfold
 
 r4v2tailloop:
 	VMOVUPD      (BX), Y12
@@ -14992,29 +15162,31 @@ r4v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r4v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r4v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
+
+r4v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r4v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r4v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
 
 r4v2tailbias:
 	MOVQ       144(DI), SI
@@ -15374,31 +15546,31 @@ r4v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -15406,31 +15578,31 @@ r4v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd8:
 	VUNPCKLPD Y3, Y1, Y12
@@ -15438,31 +15610,31 @@ r4v2tailtadd8:
 	CMPQ      R13, $0x00000004
 	JLE       r4v2tailtadd9
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd10
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd10:
 	CMPQ    R13, $0x00000005
 	JLE     r4v2tailtadd11
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd12
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd12:
 	VUNPCKLPD Y7, Y5, Y12
@@ -15470,31 +15642,31 @@ r4v2tailtadd12:
 	CMPQ      R13, $0x00000004
 	JLE       r4v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r4v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd16:
 	JMP r4v2tailnext
@@ -15807,10 +15979,11 @@ r3v2tailt3:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v2tailt4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailt5
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X4, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailt5
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X4, 16(DX)(BX*1)
 
 r3v2tailt5:
 	VPERMILPD $0x01, X4, X4
@@ -15820,21 +15993,20 @@ r3v2tailt5:
 	VMOVSD    X4, 16(DX)(BX*1)
 
 r3v2tailt6:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r3v2tailt7
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v2tailt7
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v2tailt7:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v2tailt8
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X4, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v2tailt8:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
@@ -15863,10 +16035,11 @@ r3v2tailt11:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v2tailt12:
-	CMPQ   R13, $0x00000004
-	JLE    r3v2tailt13
-	IMUL3Q $0x00000004, R11, BX
-	VMOVSD X5, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000004
+	JLE          r3v2tailt13
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X5, 16(DX)(BX*1)
 
 r3v2tailt13:
 	VPERMILPD $0x01, X5, X5
@@ -15876,21 +16049,20 @@ r3v2tailt13:
 	VMOVSD    X5, 16(DX)(BX*1)
 
 r3v2tailt14:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x00000006
-	JLE          r3v2tailt15
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r3v2tailt15
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v2tailt15:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X5, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v2tailt16:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v2tailnext
 
 r3v2tailtransposedadd:
@@ -15899,38 +16071,39 @@ r3v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r3v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r3v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r3v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r3v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailtadd5
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 16(DX)(BX*1), X4, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailtadd5
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       16(DX)(BX*1), X4, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v2tailtadd5:
 	VPERMILPD $0x01, X4, X4
@@ -15941,60 +16114,60 @@ r3v2tailtadd5:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd6:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r3v2tailtadd7
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v2tailtadd7
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v2tailtadd7:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v2tailtadd8
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    16(DX)(BX*1), X4, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd8:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
 	JLE       r3v2tailtadd9
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r3v2tailtadd10
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd10:
 	CMPQ    R13, $0x00000005
 	JLE     r3v2tailtadd11
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r3v2tailtadd12
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd12:
-	CMPQ   R13, $0x00000004
-	JLE    r3v2tailtadd13
-	IMUL3Q $0x00000004, R11, BX
-	VADDSD 16(DX)(BX*1), X5, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000004
+	JLE          r3v2tailtadd13
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       16(DX)(BX*1), X5, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v2tailtadd13:
 	VPERMILPD $0x01, X5, X5
@@ -16005,23 +16178,22 @@ r3v2tailtadd13:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd14:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x00000006
-	JLE          r3v2tailtadd15
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r3v2tailtadd15
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v2tailtadd15:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    16(DX)(BX*1), X5, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd16:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v2tailnext
 
 tail2height2:
@@ -16305,31 +16477,31 @@ r2v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r2v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r2v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r2v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r2v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd4:
 	VUNPCKLPD Y3, Y1, Y12
@@ -16337,31 +16509,31 @@ r2v2tailtadd4:
 	CMPQ      R13, $0x00000004
 	JLE       r2v2tailtadd5
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r2v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd6:
 	CMPQ    R13, $0x00000005
 	JLE     r2v2tailtadd7
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r2v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd8:
 	JMP r2v2tailnext
@@ -16540,12 +16712,13 @@ r1v2tailnext:
 	JMP    nextpanel
 
 r1v2tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v2tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v2tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X0, (DX)(BX*1)
 
 r1v2tailt1:
 	VPERMILPD $0x01, X0, X0
@@ -16555,25 +16728,25 @@ r1v2tailt1:
 	VMOVSD    X0, (DX)(BX*1)
 
 r1v2tailt2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v2tailt3
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v2tailt3
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v2tailt3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v2tailt4
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X0, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v2tailt4:
-	VPERMILPD $0x01, X0, X0
-	CMPQ      R13, $0x00000004
-	JLE       r1v2tailt5
-	IMUL3Q    $0x00000004, R11, BX
-	VMOVSD    X1, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000004
+	JLE          r1v2tailt5
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X1, (DX)(BX*1)
 
 r1v2tailt5:
 	VPERMILPD $0x01, X1, X1
@@ -16583,29 +16756,29 @@ r1v2tailt5:
 	VMOVSD    X1, (DX)(BX*1)
 
 r1v2tailt6:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x00000006
-	JLE          r1v2tailt7
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r1v2tailt7
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v2tailt7:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X1, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v2tailt8:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v2tailnext
 
 r1v2tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD (DX)(BX*1), X0, X12
-	VMOVSD X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       (DX)(BX*1), X0, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v2tailtadd1:
 	VPERMILPD $0x01, X0, X0
@@ -16616,28 +16789,28 @@ r1v2tailtadd1:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v2tailtadd3
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v2tailtadd3
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v2tailtadd3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v2tailtadd4
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    (DX)(BX*1), X0, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd4:
-	VPERMILPD $0x01, X0, X0
-	CMPQ      R13, $0x00000004
-	JLE       r1v2tailtadd5
-	IMUL3Q    $0x00000004, R11, BX
-	VADDSD    (DX)(BX*1), X1, X12
-	VMOVSD    X12, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000004
+	JLE          r1v2tailtadd5
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       (DX)(BX*1), X1, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v2tailtadd5:
 	VPERMILPD $0x01, X1, X1
@@ -16648,23 +16821,22 @@ r1v2tailtadd5:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd6:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x00000006
-	JLE          r1v2tailtadd7
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r1v2tailtadd7
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v2tailtadd7:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    (DX)(BX*1), X1, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd8:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v2tailnext
 
 tail1:
@@ -17135,31 +17307,31 @@ r6v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -17167,31 +17339,31 @@ r6v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v1tailtadd8:
 	VUNPCKLPD Y5, Y4, Y12
@@ -17199,31 +17371,31 @@ r6v1tailtadd8:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd9
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v1tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd10
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v1tailtadd10:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd11
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v1tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd12
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v1tailtadd12:
 	JMP r6v1tailnext
@@ -17594,10 +17766,11 @@ r5v1tailt7:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X4, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X4, 32(DX)(BX*1)
 
 r5v1tailt9:
 	VPERMILPD $0x01, X4, X4
@@ -17607,21 +17780,20 @@ r5v1tailt9:
 	VMOVSD    X4, 32(DX)(BX*1)
 
 r5v1tailt10:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r5v1tailt11
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v1tailt11
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v1tailt11:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v1tailt12
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X4, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v1tailt12:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v1tailnext
 
 r5v1tailtransposedadd:
@@ -17630,31 +17802,31 @@ r5v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -17662,38 +17834,39 @@ r5v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 32(DX)(BX*1), X4, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       32(DX)(BX*1), X4, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v1tailtadd9:
 	VPERMILPD $0x01, X4, X4
@@ -17704,23 +17877,22 @@ r5v1tailtadd9:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v1tailtadd10:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r5v1tailtadd11
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X4, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v1tailtadd11
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v1tailtadd11:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v1tailtadd12
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    32(DX)(BX*1), X4, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v1tailtadd12:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v1tailnext
 
 tail1height4:
@@ -18055,31 +18227,31 @@ r4v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -18087,31 +18259,31 @@ r4v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v1tailtadd8:
 	JMP r4v1tailnext
@@ -18387,10 +18559,11 @@ r3v1tailt3:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v1tailt4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailt5
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X2, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailt5
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X2, 16(DX)(BX*1)
 
 r3v1tailt5:
 	VPERMILPD $0x01, X2, X2
@@ -18400,21 +18573,20 @@ r3v1tailt5:
 	VMOVSD    X2, 16(DX)(BX*1)
 
 r3v1tailt6:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000002
-	JLE          r3v1tailt7
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X2, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v1tailt7
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v1tailt7:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v1tailt8
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X2, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v1tailt8:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v1tailnext
 
 r3v1tailtransposedadd:
@@ -18423,38 +18595,39 @@ r3v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r3v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r3v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r3v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r3v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v1tailtadd4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailtadd5
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 16(DX)(BX*1), X2, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailtadd5
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       16(DX)(BX*1), X2, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v1tailtadd5:
 	VPERMILPD $0x01, X2, X2
@@ -18465,23 +18638,22 @@ r3v1tailtadd5:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v1tailtadd6:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000002
-	JLE          r3v1tailtadd7
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X2, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v1tailtadd7
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v1tailtadd7:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v1tailtadd8
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    16(DX)(BX*1), X2, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v1tailtadd8:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v1tailnext
 
 tail1height2:
@@ -18713,31 +18885,31 @@ r2v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r2v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r2v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r2v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r2v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v1tailtadd4:
 	JMP r2v1tailnext
@@ -18911,12 +19083,13 @@ r1v1tailnext:
 	JMP    nextpanel
 
 r1v1tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v1tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v1tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X0, (DX)(BX*1)
 
 r1v1tailt1:
 	VPERMILPD $0x01, X0, X0
@@ -18926,29 +19099,29 @@ r1v1tailt1:
 	VMOVSD    X0, (DX)(BX*1)
 
 r1v1tailt2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v1tailt3
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v1tailt3
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v1tailt3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v1tailt4
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X0, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v1tailt4:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v1tailnext
 
 r1v1tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD (DX)(BX*1), X0, X12
-	VMOVSD X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       (DX)(BX*1), X0, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v1tailtadd1:
 	VPERMILPD $0x01, X0, X0
@@ -18959,23 +19132,22 @@ r1v1tailtadd1:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v1tailtadd2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v1tailtadd3
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v1tailtadd3
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v1tailtadd3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v1tailtadd4
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    (DX)(BX*1), X0, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v1tailtadd4:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v1tailnext
 
 nextpanel:
@@ -18988,6 +19160,58 @@ nextpanel:
 	JMP  panel
 
 done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX2F64(dst *byte, to int, src *byte, stride int, columns int, k int)
+// Requires: AVX, CMOV
+TEXT ·transposeAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+16(FP), AX
+	MOVQ    stride+24(FP), SI
+	MOVQ    columns+32(FP), R12
+	MOVQ    k+40(FP), R13
+	MOVQ    to+8(FP), R15
+	MOVQ    AX, BX
+	LEAQ    (BX)(SI*1), R14
+	CMPQ    R12, $0x00000001
+	CMOVQGT R14, BX
+	MOVQ    BX, CX
+	LEAQ    (CX)(SI*1), R14
+	CMPQ    R12, $0x00000002
+	CMOVQGT R14, CX
+	MOVQ    CX, DX
+	LEAQ    (DX)(SI*1), R14
+	CMPQ    R12, $0x00000003
+	CMOVQGT R14, DX
+
+loop:
+	VMOVUPS     (AX), X0
+	VINSERTF128 $0x01, (CX), Y0, Y0
+	VMOVUPS     (BX), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMOVUPD     Y2, (DI)
+	ADDQ        R15, DI
+	VMOVUPD     Y3, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     16(AX), X0
+	VINSERTF128 $0x01, 16(CX), Y0, Y0
+	VMOVUPS     16(BX), X1
+	VINSERTF128 $0x01, 16(DX), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMOVUPD     Y2, (DI)
+	ADDQ        R15, DI
+	VMOVUPD     Y3, (DI)
+	ADDQ        R15, DI
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, R13
+	JG          loop
 	VZEROUPPER
 	RET
 
@@ -19025,5 +19249,64 @@ round:
 	VFMADD231PD Y12, Y13, Y11
 	DECQ        CX
 	JNZ         round
+	VZEROUPPER
+	RET
+
+// func copyPanelAVX2(dst *byte, src *byte, stride int, k int)
+// Requires: AVX, MMX+
+TEXT ·copyPanelAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ k+24(FP), CX
+	MOVQ DX, AX
+	SHLQ $0x04, AX
+	ADDQ SI, AX
+
+loop:
+	PREFETCHT0 (AX)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	ADDQ       DX, SI
+	ADDQ       DX, AX
+	ADDQ       $0x00000040, DI
+	DECQ       CX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func copyPanelsAVX2(dst *byte, src *byte, stride int, k int)
+// Requires: AVX, MMX+
+TEXT ·copyPanelsAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ k+24(FP), CX
+	MOVQ DX, AX
+	SHLQ $0x04, AX
+	ADDQ SI, AX
+	MOVQ CX, BX
+	SHLQ $0x06, BX
+	ADDQ DI, BX
+
+loop:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	VMOVUPS    Y2, (BX)
+	VMOVUPS    Y3, 32(BX)
+	ADDQ       DX, SI
+	ADDQ       DX, AX
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, BX
+	DECQ       CX
+	JNZ        loop
 	VZEROUPPER
 	RET

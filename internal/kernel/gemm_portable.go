@@ -6,6 +6,14 @@ import "unsafe"
 // four of B fit in sixteen registers.
 func multiplyPortable[T Float](g *Gemm[T]) {
 	nr := panel[T]()
+	if g.K == 0 {
+		for i := range g.M {
+			for j := 0; j < g.N; j += nr {
+				g.store(i, j, make([]T, 16)[:min(nr, g.N-j)])
+			}
+		}
+		return
+	}
 	for j := 0; j < g.N; j++ {
 		b := g.B[j/nr*nr*g.BCol+j%nr:]
 		wide := j%4 == 0 && g.N-j >= 4

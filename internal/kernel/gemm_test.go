@@ -39,7 +39,7 @@ func (g guarded[T]) check(t *testing.T, name string) {
 	}
 }
 
-func fill[T Float](r *rand.Rand, s []T) {
+func fillRandom[T Float](r *rand.Rand, s []T) {
 	for i := range s {
 		s[i] = T(2*r.Float64() - 1)
 	}
@@ -215,7 +215,7 @@ func checkForm[T Float](t *testing.T, r *rand.Rand, m, n, k, form int) {
 		c := newMatrix[T](r, m, n, r.IntN(3), false)
 		saved := newMatrix[T](r, m, n, r.IntN(3), false)
 		bias := newGuarded[T](n)
-		fill(r, bias.s)
+		fillRandom(r, bias.s)
 		sums := newGuarded[T](n)
 		tile := &recorder[T]{make([]int, m*n), n}
 		g := Gemm[T]{M: m, N: n, K: k, A: a.s, ARow: a.row, ACol: a.col, B: b.s, BRow: b.row, BCol: b.col, C: c.s, CRow: c.row, Accumulate: form&4 != 0}

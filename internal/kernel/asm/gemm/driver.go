@@ -38,7 +38,7 @@ func (e *element) gemm() {
 	mask := masks()
 	TEXT("gemmAVX2"+e.name, NOSPLIT, "func(block *byte)")
 	Pragma("noescape")
-	Doc("gemmAVX2" + e.name + " is the micro-kernel for a block: see multiply. K, M and N are positive.")
+	Doc("gemmAVX2" + e.name + " is the micro-kernel for a block: see multiply. M and N are positive.")
 	l := e.layout
 	panelB := AllocLocal(8)    // the current panel of B
 	panelStep := AllocLocal(8) // bytes from one panel to the next
@@ -196,6 +196,8 @@ func (t *tile) multiplyWide() {
 		}
 		return indexed(base, rT, uint8(p), 32*(v%2))
 	}
+	TESTQ(rK, rK)
+	JZ(LabelRef(t.label("fold")))
 	Label(t.label("loop"))
 	for r := range t.rows {
 		t.broadcast(rowOf(r), y[13+r])
@@ -217,6 +219,7 @@ func (t *tile) multiplyWide() {
 	}
 	DECQ(rK)
 	JNZ(LabelRef(t.label("loop")))
+	Label(t.label("fold"))
 }
 
 // transposed emits the other store: the tile's column j goes to row j of C, at rC + j·rCRow, its rows side by side. It
@@ -261,8 +264,9 @@ func (t *tile) storeTransposed(add bool) {
 			column(v*t.lanes+j+t.lanes/2, func(m func(int) Mem) { put(i, m, bytes) })
 		}
 		sixteen := func(i int, m func(int) Mem, bytes int) {
-			if add {
-				t.add(m(bytes), x(i), x(i))
+			if add { // in another register: this would clear the upper half
+				t.add(m(bytes), x(i), x(14))
+				i = 14
 			}
 			VMOVUPS(x(i), m(bytes))
 		}
@@ -319,22 +323,23 @@ func (t *tile) storeTransposed(add bool) {
 		}
 		for ; r < t.rows; r++ {
 			i := t.sum(0, r, v)
+			VEXTRACTF128(Imm(1), y[i], x(13)) // rotating the lower half clears the upper
 			for j := range t.lanes {
 				column(v*t.lanes+j, func(m func(int) Mem) {
-					if add {
-						if t.size == 4 {
-							VADDSS(m(4*r), x(i), x(12))
-						} else {
-							VADDSD(m(8*r), x(i), x(12))
-						}
-						t.moveScalar(x(12), m(t.size*r))
-					} else {
-						t.moveScalar(x(i), m(t.size*r))
+					switch to := m(t.size * r); {
+					case !add:
+						t.moveScalar(x(i), to)
+					case t.size == 4:
+						VADDSS(to, x(i), x(12))
+						VMOVSS(x(12), to)
+					default:
+						VADDSD(to, x(i), x(12))
+						VMOVSD(x(12), to)
 					}
 				})
 				switch {
 				case j == t.lanes/2-1:
-					VEXTRACTF128(Imm(1), y[i], x(i))
+					i = 13
 				case t.size == 4:
 					VPERMILPS(Imm(0x39), x(i), x(i)) // the next element down
 				default:

@@ -72,7 +72,7 @@ func rowOf(r int) Mem {
 	return indexed(base, rARow, uint8(r), 0)
 }
 
-// multiply emits the loop over k. On entry rA and rB point to the first elements and rK is K > 0.
+// multiply emits the loop over k. On entry rA and rB point to the first elements and rK is K ≥ 0.
 func (t *tile) multiply() {
 	for i := range t.rows * t.vecs * t.split {
 		zero(i)
@@ -84,6 +84,9 @@ func (t *tile) multiply() {
 	if t.split > 1 {
 		SUBQ(U32(t.split), rK)
 		JLT(LabelRef(t.label("rest")))
+	} else {
+		TESTQ(rK, rK)
+		JZ(LabelRef(t.label("fold")))
 	}
 	Label(t.label("loop"))
 	for s := range t.split {
@@ -92,6 +95,7 @@ func (t *tile) multiply() {
 	if t.split == 1 {
 		DECQ(rK)
 		JNZ(LabelRef(t.label("loop")))
+		Label(t.label("fold"))
 		return
 	}
 	SUBQ(U32(t.split), rK)

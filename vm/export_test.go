@@ -1,0 +1,6 @@
+package vm
+
+func init() { verifyPasses = true }
+
+// CheckOrder exposes the check of the pass table.
+var CheckOrder = checkOrder
