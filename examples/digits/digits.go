@@ -41,8 +41,8 @@ func newNetwork(o options) (*network, error) {
 	}
 	logits := nn.Build(g, model, n.pixels)
 	n.read = ops.ArgMax(logits, 1)
-	n.loss = losses.CrossEntropy(logits, n.digit)
-	n.accuracy = ops.Mean(ops.Cast(ops.Equal(n.read, n.digit), graph.Float64))
+	n.loss = losses.CrossEntropy(logits, n.digit).Named("loss")
+	n.accuracy = ops.Mean(ops.Cast(ops.Equal(n.read, n.digit), graph.Float64)).Named("accuracy")
 
 	// So are its gradient and a step of the optimiser.
 	weights := g.Params()
