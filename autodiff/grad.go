@@ -42,7 +42,12 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 		return invalid(err, y, wrt)
 	}
 	var r reverse
-	if err := r.run(y, o.Seed, wrt); err != nil {
+	var err error
+	y.Graph().Derive(func(rule func(*graph.Node)) {
+		r.rule = rule
+		err = r.run(y, o.Seed, wrt)
+	})
+	if err != nil {
 		return invalid(err, y, wrt)
 	}
 	grads := make([]*graph.Node, len(wrt))
@@ -56,7 +61,7 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 			continue
 		}
 		how := "does not depend on it; pass autodiff.Options{AllowUnused: true} if zeros are meant"
-		if r.onPath[w.ID()] {
+		if r.reached[w.ID()] {
 			how = "depends on it only through operators that pass no gradient (comparisons, integer results, stopgradient)"
 		}
 		grads[i] = invalid(graph.Errorf(graph.ErrGradient, "%s, declared at %v: the root %s %s", nameOf(w), w.Pos(), y, how), y, wrt[i:i+1])[0]
@@ -109,9 +114,11 @@ func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
 
 // reverse is one backward pass. Its slices are indexed by node id.
 type reverse struct {
-	onPath    []bool          // whether the node depends on one of wrt
-	cotangent []*graph.Node   // accumulated so far
-	parts     [][]*graph.Node // of tuples: the cotangents of the parts
+	rule      func(forward *graph.Node) // says whose gradient the nodes to come are
+	reached   []bool                    // whether the root depends on the node, in whatever way
+	onPath    []bool                    // whether the node depends on one of wrt
+	cotangent []*graph.Node             // accumulated so far
+	parts     [][]*graph.Node           // of tuples: the cotangents of the parts
 }
 
 func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
@@ -126,6 +133,7 @@ func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 	for _, w := range wrt {
 		size = max(size, w.ID()+1)
 	}
+	r.reached = make([]bool, size)
 	r.onPath = make([]bool, size)
 	r.cotangent = make([]*graph.Node, size)
 	r.parts = make([][]*graph.Node, size)
@@ -133,6 +141,7 @@ func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 		r.onPath[w.ID()] = true
 	}
 	for _, n := range nodes {
+		r.reached[n.ID()] = true
 		for _, x := range n.Inputs() {
 			if r.onPath[x.ID()] {
 				r.onPath[n.ID()] = true
@@ -154,6 +163,7 @@ func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 
 // node passes the cotangent of n on to its operands.
 func (r *reverse) node(n *graph.Node) error {
+	r.rule(n)
 	dy := r.cotangent[n.ID()]
 	if r.parts[n.ID()] != nil {
 		dy = tupleCotangent(n, r.parts[n.ID()])
@@ -169,7 +179,7 @@ func (r *reverse) node(n *graph.Node) error {
 		return graph.Locate(graph.Errorf(graph.ErrGradient, "operator %s offers no gradient (Def.VJP is nil); ops.StopGradient cuts it off where none is wanted", n.Def().Name), n)
 	}
 	var dx []*graph.Node
-	if err := derive(n, func() { dx = n.Def().VJP(n, dy) }); err != nil {
+	if err := protect(n, func() { dx = n.Def().VJP(n, dy) }); err != nil {
 		return err
 	}
 	if len(dx) != len(n.Inputs()) {
@@ -184,19 +194,19 @@ func (r *reverse) node(n *graph.Node) error {
 		case !dx[i].Type().Identical(x.Type()):
 			return ruleError(n, "returned a cotangent of type %v for operand %d, which is %v", dx[i].Type(), i, x.Type())
 		}
-		r.add(n, x, dx[i])
+		r.add(x, dx[i])
 	}
 	return nil
 }
 
-// derive runs a rule so that its nodes say whose gradient they are; a rule may belong to a user, and a panic in it is an error.
-func derive(n *graph.Node, rule func()) (err error) {
+// protect runs a rule, which may belong to a user, and makes an error of a panic in it.
+func protect(n *graph.Node, rule func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = ruleError(n, "panicked: %v", p)
 		}
 	}()
-	n.Graph().Derive(n, rule)
+	rule()
 	return nil
 }
 
@@ -204,9 +214,9 @@ func ruleError(n *graph.Node, format string, args ...any) error {
 	return graph.Locate(graph.Errorf(graph.ErrOperator, "the gradient rule of %s %s", n.Def().Name, fmt.Sprintf(format, args...)), n)
 }
 
-func (r *reverse) add(n, x, dx *graph.Node) {
+func (r *reverse) add(x, dx *graph.Node) {
 	if sum := r.cotangent[x.ID()]; sum != nil {
-		n.Graph().Derive(n, func() { dx = ops.Add(sum, dx) })
+		dx = ops.Add(sum, dx)
 	}
 	r.cotangent[x.ID()] = dx
 }
@@ -219,21 +229,18 @@ func (r *reverse) addPart(get, dy *graph.Node) {
 	}
 	i := ops.Part(get)
 	if sum := r.parts[tuple.ID()][i]; sum != nil {
-		get.Graph().Derive(get, func() { dy = ops.Add(sum, dy) })
+		dy = ops.Add(sum, dy)
 	}
 	r.parts[tuple.ID()][i] = dy
 }
 
 // tupleCotangent makes one node of the cotangents of the parts; a part that none flows to gets zeros.
-func tupleCotangent(n *graph.Node, parts []*graph.Node) (dy *graph.Node) {
-	n.Graph().Derive(n, func() {
-		full := make([]*graph.Node, len(parts))
-		for i, p := range parts {
-			if full[i] = p; p == nil {
-				full[i] = ops.ZerosLike(ops.Get(n, i))
-			}
+func tupleCotangent(n *graph.Node, parts []*graph.Node) *graph.Node {
+	full := make([]*graph.Node, len(parts))
+	for i, p := range parts {
+		if full[i] = p; p == nil {
+			full[i] = ops.ZerosLike(ops.Get(n, i))
 		}
-		dy = ops.Tuple(full...)
-	})
-	return dy
+	}
+	return ops.Tuple(full...)
 }

@@ -19,9 +19,6 @@ type Def struct {
 	// each operand as ordinary nodes. A nil entry means that none flows. Entries must have their operand's type.
 	VJP func(n, dy *Node) []*Node
 
-	// JVP is the forward-mode rule: the tangent of the result from the operands' tangents, of which some may be nil (zero).
-	JVP func(n *Node, dx []*Node) *Node
-
 	// Pointwise, if set, gives the operator over blocks of elements, so that the compiler can fuse it.
 	Pointwise *Pointwise
 
@@ -47,7 +44,7 @@ type Trait uint32
 
 // The traits.
 const (
-	// Commutative: the operands of a binary operator may be exchanged.
+	// Commutative: the operands of a binary operator may be exchanged, so f(a, b) and f(b, a) are one node.
 	Commutative Trait = 1 << iota
 	// View: the result is operand 0's elements in the same order, under another type of equal size; nothing needs to be computed.
 	View

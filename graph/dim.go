@@ -93,10 +93,14 @@ func (d Dim) combine(e Dim, sign int64) Dim {
 
 // Mul returns d · e.
 func (d Dim) Mul(e Dim) Dim {
-	if d.broken() || e.broken() {
+	switch {
+	case d.broken() || e.broken():
 		return invalidDim
-	}
-	if !d.IsSymbolic() && !e.IsSymbolic() {
+	case e == 1:
+		return d
+	case d == 1:
+		return e
+	case !d.IsSymbolic() && !e.IsSymbolic():
 		p, ok := mulInt(int64(d), int64(e))
 		if !ok || Dim(p) <= handleTop {
 			return invalidDim
@@ -111,6 +115,22 @@ func (d Dim) Mul(e Dim) Dim {
 		}
 	}
 	return internExpr(sum)
+}
+
+// content returns the largest number that divides d whatever its symbols are: the greatest common divisor of the coefficients.
+func (d Dim) content() Dim {
+	if !d.IsSymbolic() {
+		return d
+	}
+	gcd := int64(0)
+	for _, t := range d.expr().terms {
+		a, b := gcd, t.coef
+		for b != 0 {
+			a, b = b, a%b
+		}
+		gcd = a
+	}
+	return Dim(max(gcd, -gcd))
 }
 
 // Div returns d / e if e divides d exactly as a polynomial, and whether it does.

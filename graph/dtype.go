@@ -193,8 +193,11 @@ func (t Type) check() error {
 			return Errorf(ErrShape, "dimension %d is negative: %d; a size that is known only at run time is a graph.Symbol(name)", i, int64(d))
 		}
 	}
-	bytes := t.Shape.Size().Mul(Dim(t.DType.Size()))
-	if !bytes.Valid() || bytes.IsStatic() && bytes > math.MaxInt {
+	bytes := Dim(t.DType.Size()) // the factor of the size that no symbol can change: if it overflows, every size but 0 does
+	for _, d := range t.Shape {
+		bytes = bytes.Mul(d.content())
+	}
+	if !bytes.Valid() || bytes > math.MaxInt {
 		return Errorf(ErrShape, "the size of %v overflows: the product of its dimensions must stay below 2^63 bytes", t)
 	}
 	return nil

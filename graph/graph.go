@@ -20,8 +20,7 @@ type Graph struct {
 	assigns []Update
 	err     error // the first one, for Err
 
-	origin    *Node // while a gradient rule or a rewrite runs: the node it is about
-	rewriting bool
+	origin Position // while a gradient rule or a rewrite runs: what its nodes take for their position
 }
 
 // Update says that a parameter or variable becomes the value of an expression when a step commits. Expressions see the values
@@ -240,7 +239,11 @@ func (g *Graph) hash(n *Node) uint64 {
 	}
 	binary.LittleEndian.PutUint64(word[:], def)
 	h.Write(word[:])
-	for _, x := range n.in {
+	in := n.in
+	if n.commutes() && in[0].id > in[1].id {
+		in = []*Node{in[1], in[0]}
+	}
+	for _, x := range in {
 		binary.LittleEndian.PutUint64(word[:], uint64(x.id))
 		h.Write(word[:])
 	}
@@ -252,12 +255,16 @@ func (n *Node) equal(m *Node) bool {
 	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || reflect.TypeOf(n.attr) != reflect.TypeOf(m.attr) || !n.typ.Identical(m.typ) {
 		return false
 	}
+	same := true
 	for i := range n.in {
-		if n.in[i] != m.in[i] {
-			return false
-		}
+		same = same && n.in[i] == m.in[i]
 	}
-	return true
+	return same || n.commutes() && n.in[0] == m.in[1] && n.in[1] == m.in[0]
+}
+
+// commutes reports whether the operands may be exchanged. The node keeps the order that was written first.
+func (n *Node) commutes() bool {
+	return n.def != nil && n.def.Traits.Has(Commutative) && len(n.in) == 2
 }
 
 func (g *Graph) add(n *Node) *Node {
@@ -301,31 +308,41 @@ func Invalid(err error, expr string, in ...*Node) *Node {
 	return g.invalid(&Node{graph: g, pos: pos, in: in}, locate(err, pos, expr))
 }
 
-// position is where the node under construction comes from: the user's line; while a gradient rule runs, the line of Grad with
+// position is where the node under construction comes from: the user's line; while gradient rules run, the line of Grad with
 // that of the forward node; while a rewrite runs, the line of what it replaces.
 func (g *Graph) position() Position {
-	switch {
-	case g == nil || g.origin == nil:
-		return callerPosition()
-	case g.rewriting:
-		return g.origin.pos
+	if g != nil && g.origin.IsKnown() {
+		return g.origin
 	}
-	pos := callerPosition()
-	pos.gradient = g.origin.pos.pc
-	return pos
+	return callerPosition()
 }
 
-// Derive runs f; nodes that it builds say that they are the gradient of forward. Package autodiff calls it around each rule.
-func (g *Graph) Derive(forward *Node, f func()) { g.during(forward, false, f) }
+// Derive runs f, which applies gradient rules: nodes built after it has called rule(forward) say that they are the gradient of
+// that node, on behalf of the user's line that called Derive. It is for package autodiff.
+func (g *Graph) Derive(f func(rule func(forward *Node))) {
+	if g == nil {
+		f(func(*Node) {})
+		return
+	}
+	pos, before := callerPosition(), g.origin
+	defer func() { g.origin = before }()
+	f(func(forward *Node) {
+		g.origin = pos
+		if g.origin.gradient = forward.pos.pc; !pos.IsKnown() {
+			g.origin = forward.pos
+		}
+	})
+}
 
-func (g *Graph) during(origin *Node, rewriting bool, f func()) {
+// during runs f; nodes that it builds take the position of origin.
+func (g *Graph) during(origin *Node, f func()) {
 	if g == nil {
 		f()
 		return
 	}
-	originBefore, rewritingBefore := g.origin, g.rewriting
-	g.origin, g.rewriting = origin, rewriting
-	defer func() { g.origin, g.rewriting = originBefore, rewritingBefore }()
+	before := g.origin
+	defer func() { g.origin = before }()
+	g.origin = origin.pos
 	f()
 }
 

@@ -97,6 +97,9 @@ func packageOf(function string) string {
 // IsKnown reports whether a user's line was found.
 func (p Position) IsKnown() bool { return p.pc != 0 }
 
+// Forward returns, for a node built by a gradient rule, the line of the forward node whose gradient it is; else an unknown position.
+func (p Position) Forward() Position { return Position{pc: p.gradient} }
+
 // FileLine returns the full path and the line; an unknown position has an empty path.
 func (p Position) FileLine() (file string, line int) {
 	if p.pc == 0 {

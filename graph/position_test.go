@@ -137,17 +137,28 @@ func TestGradientPositions(t *testing.T) {
 	forward, forwardLine := graph.Apply(neg, nextAttr(), x), here()
 	var dx, bad *graph.Node
 	var line, badLine string
-	g.Derive(forward, func() {
-		dx, line = graph.Apply(neg, nextAttr(), forward), here()
-		bad, badLine = graph.Apply(add, nil, dx, g.Constant(1)), here()
-	})
+	derive := func() {
+		g.Derive(func(rule func(*graph.Node)) {
+			rule(forward)
+			dx = graph.Apply(neg, nextAttr(), forward)
+			bad = graph.Apply(add, nil, dx, g.Constant(1))
+		})
+	}
+	lines := sourceLines(t, "position_test.go")
+	derive()
+	for i, text := range lines {
+		if strings.Contains(text, "g.Derive(func(rule") && line == "" {
+			line = fmt.Sprintf("position_test.go:%d", i+1) // where the gradient was asked for, not where its rules are
+			badLine = line
+		}
+	}
 	if got, want := dx.Pos().String(), line+" (gradient of "+forwardLine+")"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	wantErr(t, bad.Err(), badLine+" (gradient of "+forwardLine+"): add(neg(…), 1): ")
 	func() {
 		defer func() { _ = recover() }()
-		g.Derive(forward, func() { panic("a rule") })
+		g.Derive(func(rule func(*graph.Node)) { rule(forward); panic("a rule") })
 	}()
 	if n := graph.Apply(neg, nextAttr(), x); strings.Contains(n.Pos().String(), "gradient") {
 		t.Errorf("after a rule that panicked: %v", n.Pos())

@@ -25,6 +25,10 @@ func (m *Match) Op(x *Node, d *Def) *Node {
 	return nil
 }
 
+// maxRewrites bounds the rules applied one after the other to one node. Rules lead to a fixed point; the bound is for a pair that
+// does not.
+const maxRewrites = 32
+
 // Rebuild copies expressions, into the graph they are in or another, while replacing nodes. All passes over graphs are made
 // of it: it is a loop over ids, so nothing recurses, and what does not change keeps its node when the graph is the same.
 type Rebuild struct {
@@ -90,7 +94,7 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		if !needed[id] {
 			continue
 		}
-		if kept[n] {
+		if len(kept) > 0 && kept[n] {
 			m := n
 			if into != src {
 				m = copyNode(into, n, r.operands(n))
@@ -100,7 +104,7 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 			continue
 		}
 		m := r.rebuild(into, n)
-		for range 32 { // a rule's result may be another's root; rules shrink towards a fixed point, the bound is for a pair that does not
+		for range maxRewrites { // a rule's result may be another's root
 			next := applyRules(match, byRoot[m.def], m, &r.Fired)
 			if next == m {
 				break
@@ -128,7 +132,7 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 	in := r.operands(n)
 	if r.Replace != nil {
 		var m *Node
-		into.during(n, true, func() { m = r.Replace(n, in) })
+		into.during(n, func() { m = r.Replace(n, in) })
 		if m != nil {
 			return m
 		}
@@ -155,14 +159,12 @@ func (r *Rebuild) operands(n *Node) []*Node {
 
 // copyNode returns n in the graph into, over other operands. A leaf's copy is the leaf of its name, if there is one.
 func copyNode(into *Graph, n *Node, in []*Node) *Node {
+	c := *n
+	c.graph, c.in, c.next, c.id = into, in, nil, 0
 	switch {
 	case n.kind == Constant:
-		c := *n
-		c.graph, c.next = into, nil
 		return into.intern(&c)
 	case n.def == nil:
-		c := *n
-		c.graph = into
 		if known := into.names[n.name]; known == nil {
 			into.prepare()
 			into.names[n.name] = into.add(&c)
@@ -174,22 +176,24 @@ func copyNode(into *Graph, n *Node, in []*Node) *Node {
 		}
 		return &c
 	}
-	var m *Node
-	into.during(n, true, func() { m = into.Apply(n.def, n.attr, in...) })
-	if m.name == "" {
-		m.name = n.name
+	for i, x := range n.in {
+		if !x.typ.Identical(in[i].typ) { // the rule must have its say
+			var m *Node
+			into.during(n, func() { m = into.Apply(n.def, n.attr, in...) })
+			return m.Named(n.name)
+		}
 	}
-	return m
+	return into.intern(&c).Named(n.name)
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
 	if n.err != nil {
 		return n
 	}
-	for _, rule := range rules {
+	for _, rule := range rules { // none, for most operators
 		var m *Node
 		errBefore := n.graph.err
-		n.graph.during(n, true, func() { m = rule.Rewrite(match, n) })
+		n.graph.during(n, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
 			return m

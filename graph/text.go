@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tapir-ml/tapir/internal/columns"
 )
 
 // String lists the graph, one node a line: id, expression, type, the user's line.
@@ -15,7 +17,7 @@ func (g *Graph) String() string {
 	for _, a := range g.Assigned() {
 		fmt.Fprintf(&b, "%s := %%%d\n", a.Target.name, a.Value.id)
 	}
-	return alignTabs(b.String())
+	return columns.Align(b.String())
 }
 
 // definition prints the node with its operands' ids: "%7 = matmul(%3, %5)".
@@ -89,34 +91,6 @@ func formatElement(a Array, i int) string {
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-
-// alignTabs pads the columns that tabs separate. (text/tabwriter would count bytes of "·" and "…" as columns.)
-func alignTabs(text string) string {
-	var width []int
-	lines := strings.Split(text, "\n")
-	for _, line := range lines {
-		for i, cell := range strings.Split(line, "\t") {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], len([]rune(cell)))
-		}
-	}
-	var b strings.Builder
-	for i, line := range lines {
-		cells := strings.Split(line, "\t")
-		for j, cell := range cells {
-			b.WriteString(cell)
-			if j < len(cells)-1 {
-				b.WriteString(strings.Repeat(" ", width[j]-len([]rune(cell))+2))
-			}
-		}
-		if i < len(lines)-1 {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
-}
 
 // Reachable returns the nodes that the given ones need, themselves included, in topological order. Invalid nodes are left out.
 func Reachable(nodes ...*Node) []*Node {

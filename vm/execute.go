@@ -10,8 +10,8 @@ import (
 type step struct {
 	in   *instr
 	call graph.Call
-	f32  kernel.Gemm[float32]
-	f64  kernel.Gemm[float64]
+	f32  *kernel.Gemm[float32] // of affine instructions
+	f64  *kernel.Gemm[float64]
 }
 
 // allowsInPlace reports whether an instruction's result may take the place of an operand.
@@ -34,7 +34,12 @@ func (m *Machine) prepare() {
 		s := &m.steps[i]
 		s.in = in
 		s.call = graph.Call{In: make([]graph.Array, len(in.in)), Out: make([]graph.Array, len(in.out)), Binding: m.binding, Parallel: parallelCall}
-		if in.kind == evalInstr {
+		switch {
+		case in.kind == affineInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
+			s.f32 = new(kernel.Gemm[float32])
+		case in.kind == affineInstr:
+			s.f64 = new(kernel.Gemm[float64])
+		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
 		}
 		for k, operand := range in.in {
@@ -75,9 +80,9 @@ func (m *Machine) refresh() error {
 // bindAffine fills in the matrix product from the operands in s.call.
 func (s *step) bindAffine(m *Machine) {
 	if s.call.Out[0].DType == graph.Float32 {
-		bindGemm(&s.f32, s)
+		bindGemm(s.f32, s)
 	} else {
-		bindGemm(&s.f64, s)
+		bindGemm(s.f64, s)
 	}
 }
 
@@ -108,9 +113,9 @@ func (m *Machine) execute(s *step) error {
 	switch s.in.kind {
 	case affineInstr:
 		if s.call.Out[0].DType == graph.Float32 {
-			parallel.Run(m.Workers, s.f32.Parts(), &s.f32)
+			parallel.Run(m.Workers, s.f32.Parts(), s.f32)
 		} else {
-			parallel.Run(m.Workers, s.f64.Parts(), &s.f64)
+			parallel.Run(m.Workers, s.f64.Parts(), s.f64)
 		}
 	case copyInstr:
 		s.call.Out[0].CopyFrom(s.call.In[0])

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
@@ -97,29 +98,33 @@ func (u *unit) rebuild(r graph.Rebuild) {
 	u.fired = append(u.fired, r.Fired...)
 }
 
+// replace puts something in the place of every node that matches; without any, the graph stays as it is.
+func (u *unit) replace(match func(n *graph.Node) bool, with func(in []*graph.Node) *graph.Node) {
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), match) {
+		return
+	}
+	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if match(n) {
+			return with(in)
+		}
+		return nil
+	}})
+}
+
 // resolveMode:  bymode(train, eval)  →  train  or  eval
 func resolveMode(u *unit) error {
 	branch := 1
 	if u.spec.Mode == Train {
 		branch = 0
 	}
-	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
-		if n.Is(ops.ByModeDef) {
-			return in[branch]
-		}
-		return nil
-	}})
+	u.replace(func(n *graph.Node) bool { return n.Is(ops.ByModeDef) }, func(in []*graph.Node) *graph.Node { return in[branch] })
 	return nil
 }
 
 // eraseIdentities:  f(stopgradient(x))  →  f(x)
 func eraseIdentities(u *unit) error {
-	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
-		if n.Def() != nil && n.Def().Traits.Has(graph.Identity) {
-			return in[0]
-		}
-		return nil
-	}})
+	isIdentity := func(n *graph.Node) bool { return n.Def() != nil && n.Def().Traits.Has(graph.Identity) }
+	u.replace(isIdentity, func(in []*graph.Node) *graph.Node { return in[0] })
 	return nil
 }
 
@@ -134,41 +139,56 @@ const foldLimit = 1 << 16
 
 // foldConstants:  mul(2, 3)  →  6
 func foldConstants(u *unit) error {
+	isConstant := func(x *graph.Node) bool { return x.Kind() == graph.Constant }
+	first := func(n *graph.Node) bool {
+		return foldable(n) && !slices.ContainsFunc(n.Inputs(), func(x *graph.Node) bool { return !isConstant(x) })
+	}
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
+		return nil
+	}
 	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
-		if n.Def() == nil || n.Type().IsTuple() || n.Def().Traits.Has(graph.Impure) || len(in) == 0 || !n.Def().Offers() {
+		if !foldable(n) || slices.ContainsFunc(in, func(x *graph.Node) bool { return !isConstant(x) }) {
 			return nil
 		}
-		size := n.Shape().Size()
-		if !size.IsStatic() || int(size)*n.DType().Size() > foldLimit {
-			return nil
-		}
-		call := graph.Call{Attr: n.Attr(), Binding: graph.Binding{}}
-		types := make([]graph.Type, len(in))
-		for i, x := range in {
-			if x.Kind() != graph.Constant {
-				return nil
-			}
-			call.In = append(call.In, x.Value())
-			types[i] = x.Type()
-		}
-		shape := make([]int, len(n.Shape()))
-		for i, d := range n.Shape() {
-			shape[i] = int(d)
-		}
-		call.Out = []graph.Array{graph.NewArray(n.DType(), shape...)}
-		if n.Def().Scratch != nil {
-			bytes, err := n.Def().Scratch(n.Attr(), types).Eval(nil)
-			if err != nil {
-				return nil
-			}
-			call.Scratch = alignedBytes(bytes)
-		}
-		if protect(func() error { return n.Def().Run(&call) }) != nil {
-			return nil // let it fail when it runs, with the instruction's name
-		}
-		return in[0].Graph().Constant(call.Out[0])
+		return fold(n, in)
 	}})
 	return nil
+}
+
+// foldable reports whether n may be computed at compile time if its operands are constants.
+func foldable(n *graph.Node) bool {
+	d := n.Def()
+	if d == nil || n.Type().IsTuple() || len(n.Inputs()) == 0 || d.Traits.Has(graph.Impure) || !d.Offers() || !n.Shape().IsStatic() {
+		return false
+	}
+	size := n.Shape().Size()
+	return int(size)*n.DType().Size() <= foldLimit
+}
+
+// fold computes n from constants, or returns nil where it fails: it will fail again when it runs, with the instruction's name.
+func fold(n *graph.Node, in []*graph.Node) *graph.Node {
+	call := graph.Call{Attr: n.Attr(), Binding: graph.Binding{}}
+	types := make([]graph.Type, len(in))
+	for i, x := range in {
+		call.In = append(call.In, x.Value())
+		types[i] = x.Type()
+	}
+	shape := make([]int, len(n.Shape()))
+	for i, d := range n.Shape() {
+		shape[i] = int(d)
+	}
+	call.Out = []graph.Array{graph.NewArray(n.DType(), shape...)}
+	if n.Def().Scratch != nil {
+		bytes, err := n.Def().Scratch(n.Attr(), types).Eval(nil)
+		if err != nil {
+			return nil
+		}
+		call.Scratch = alignedBytes(bytes)
+	}
+	if protect(func() error { return n.Def().Run(&call) }) != nil {
+		return nil
+	}
+	return in[0].Graph().Constant(call.Out[0])
 }
 
 // protect turns a panic of f, which may be a user's operator, into an error.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/columns"
 	"github.com/tapir-ml/tapir/internal/kernel"
 )
 
@@ -28,15 +29,13 @@ func (u *unit) program() (*Program, error) {
 	for _, n := range t.feeds {
 		p.feeds = append(p.feeds, u.user.Leaf(n.Name()))
 	}
-	for _, n := range t.states {
+	at := map[*graph.Node]int{}
+	for i, n := range t.states {
 		p.states = append(p.states, u.user.Leaf(n.Name()))
+		at[p.states[i]] = i
 	}
 	for _, up := range u.updates {
-		for i, n := range p.states {
-			if n == up.Target {
-				p.commits = append(p.commits, i)
-			}
-		}
+		p.commits = append(p.commits, at[up.Target])
 	}
 	bound := map[graph.Dim]bool{}
 	for _, n := range p.feeds {
@@ -137,7 +136,8 @@ func (p *Program) list(plan *memoryPlan) string {
 	if plan != nil {
 		fmt.Fprintf(&b, ", arena %d bytes", plan.bytes)
 	}
-	b.WriteByte('\n')
+	header := b.String() + "\n"
+	b.Reset()
 	for i, s := range t.slots {
 		if s.kind == inFeed || s.kind == inState || s.kind == inConst {
 			fmt.Fprintf(&b, "\ts%d\t%s %s\t%v\t\n", i, t.origin(slotID(i)), s.name, s.typ)
@@ -166,7 +166,7 @@ func (p *Program) list(plan *memoryPlan) string {
 	for i, s := range t.commits {
 		fmt.Fprintf(&b, "commit\t%s\t:= s%d\t%v\t\n", p.updates[i].Target.Name(), s, p.updates[i].Target.Type())
 	}
-	return alignTabs(b.String())
+	return header + columns.Align(b.String())
 }
 
 func labelOf(n *graph.Node) string {
@@ -228,34 +228,4 @@ func (t *tape) operand(s slotID) string {
 		return t.operand(at.base) + fmt.Sprintf(" as %v", at.typ.Shape)
 	}
 	return at.name
-}
-
-// alignTabs pads columns by runes.
-func alignTabs(text string) string {
-	lines := strings.Split(text, "\n")
-	var width []int
-	for _, line := range lines[1:] {
-		for i, cell := range strings.Split(line, "\t") {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], len([]rune(cell)))
-		}
-	}
-	var b strings.Builder
-	for i, line := range lines {
-		var padded strings.Builder
-		cells := strings.Split(line, "\t")
-		for j, cell := range cells {
-			padded.WriteString(cell)
-			if j < len(cells)-1 {
-				padded.WriteString(strings.Repeat(" ", width[j]-len([]rune(cell))+2))
-			}
-		}
-		b.WriteString(strings.TrimRight(padded.String(), " "))
-		if i < len(lines)-1 {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
 }

@@ -132,32 +132,31 @@ func (t *tape) writers() []int {
 func lower(u *unit) error {
 	t := &tape{}
 	u.tape = t
-	places := map[*graph.Node][]slotID{} // one for each part of a tuple
+	places := make([][]slotID, len(u.roots[0].Graph().Nodes())) // by node id; one for each part of a tuple
 	for _, n := range graph.Reachable(u.roots...) {
-		places[n] = t.lowerNode(n, places)
+		places[n.ID()] = t.lowerNode(n, places)
 	}
 	outputs := len(u.spec.Outputs)
 	for i, n := range u.roots {
-		if s := places[n][0]; i < outputs {
+		if s := places[n.ID()][0]; i < outputs {
 			t.outputs = append(t.outputs, s)
 		} else {
 			t.commits = append(t.commits, s)
 		}
 	}
-	// Updates may name a state that nothing reads.
+	known := map[string]bool{}
+	for _, n := range t.states {
+		known[n.Name()] = true
+	}
 	for _, up := range u.updates {
-		known := false
-		for _, n := range t.states {
-			known = known || n.Name() == up.Target.Name()
-		}
-		if !known {
+		if !known[up.Target.Name()] { // a state that nothing reads
 			t.states = append(t.states, up.Target)
 		}
 	}
 	return nil
 }
 
-func (t *tape) lowerNode(n *graph.Node, places map[*graph.Node][]slotID) []slotID {
+func (t *tape) lowerNode(n *graph.Node, places [][]slotID) []slotID {
 	s := slot{typ: n.Type(), name: n.Name(), node: n, base: noSlot, shares: noSlot}
 	switch n.Kind() {
 	case graph.Input:
@@ -176,7 +175,7 @@ func (t *tape) lowerNode(n *graph.Node, places map[*graph.Node][]slotID) []slotI
 	}
 	var in []slotID
 	for _, x := range n.Inputs() {
-		in = append(in, places[x]...)
+		in = append(in, places[x.ID()]...)
 	}
 	d := n.Def()
 	switch {

@@ -29,9 +29,11 @@ func TestNoMachinePaths(t *testing.T) {
 	}
 	cmd := exec.Command("git", "ls-files", "-z")
 	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("git ls-files: %v", err)
+		t.Fatalf("git ls-files: %v\n%s", err, &stderr)
 	}
 	for _, name := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
 		text, err := os.ReadFile(filepath.Join(root, name))

@@ -4,18 +4,40 @@
 
 package kernel
 
-// gemmAVX2F32 is the micro-kernel for a block: see multiply. K, M and N are positive.
+// gemmAVX2F32 is the micro-kernel for a block: see multiply. M and N are positive.
 //
 //go:noescape
 func gemmAVX2F32(block *byte)
 
+// transposeAVX2F32 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 32 bytes'
+// worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it repeats the last column.
+//
+//go:noescape
+func transposeAVX2F32(dst *byte, to int, src *byte, stride int, columns int, k int)
+
 // peakAVX2F32 does 12 vector multiply-adds a round.
 func peakAVX2F32(rounds int)
 
-// gemmAVX2F64 is the micro-kernel for a block: see multiply. K, M and N are positive.
+// gemmAVX2F64 is the micro-kernel for a block: see multiply. M and N are positive.
 //
 //go:noescape
 func gemmAVX2F64(block *byte)
 
+// transposeAVX2F64 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 32 bytes'
+// worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it repeats the last column.
+//
+//go:noescape
+func transposeAVX2F64(dst *byte, to int, src *byte, stride int, columns int, k int)
+
 // peakAVX2F64 does 12 vector multiply-adds a round.
 func peakAVX2F64(rounds int)
+
+// copyPanelAVX2 sets the 64-byte row q of dst to the 64 bytes at src + q·stride, q < k, k > 0.
+//
+//go:noescape
+func copyPanelAVX2(dst *byte, src *byte, stride int, k int)
+
+// copyPanelsAVX2 does the same with the next 64 bytes of each row too, which go to dst + 64·k.
+//
+//go:noescape
+func copyPanelsAVX2(dst *byte, src *byte, stride int, k int)

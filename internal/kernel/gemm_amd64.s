@@ -15,7 +15,7 @@ DATA gemmMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL gemmMasks<>(SB), RODATA|NOPTR, $64
 
 // func gemmAVX2F32(block *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemmAVX2F32(SB), NOSPLIT, $56-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
@@ -50,16 +50,15 @@ straight:
 	CMPQ R12, $0x00000003
 	JG   panel
 	CMPQ R12, $0x00000002
-	JE   wide2
-	JG   wide3
+	JE   wide2x3
+	JG   wide3x2
 
-wide1:
+wide1x6:
 	CMPQ   R13, $0x00000060
-	JLT    panel
+	JLT    wide1x4
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -73,10 +72,22 @@ wide1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x6fold
 
-wide1loop:
+wide1x6loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	PREFETCHT0   256(DX)
+	PREFETCHT0   320(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VFMADD231PS  (BX), Y13, Y0
 	VFMADD231PS  32(BX), Y13, Y1
@@ -94,39 +105,42 @@ wide1loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1loop
-	CMPB         136(DI), $0x00
-	JE           wide1bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      128(SI), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      160(SI), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      192(SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      224(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      256(SI), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      288(SI), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      320(SI), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      352(SI), Y12
-	VADDPS       Y12, Y11, Y11
+	JNZ          wide1x6loop
 
-wide1bias:
+wide1x6fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x6bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 256(SI), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 288(SI), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 320(SI), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 352(SI), Y12
+	VADDPS  Y12, Y11, Y11
+
+wide1x6bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1act
+	JZ      wide1x6act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VMOVUPS 32(SI)(R14*1), Y12
@@ -152,13 +166,13 @@ wide1bias:
 	VMOVUPS 352(SI)(R14*1), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide1act:
+wide1x6act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1deriv
+	JZ      wide1x6deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1leaky
+	JNE     wide1x6leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -171,9 +185,9 @@ wide1act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide1deriv
+	JMP     wide1x6deriv
 
-wide1leaky:
+wide1x6leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -200,13 +214,13 @@ wide1leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide1deriv:
+wide1x6deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -216,7 +230,7 @@ wide1deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1leakyderiv
+	JNE     wide1x6leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -253,9 +267,9 @@ wide1deriv:
 	VMOVUPS 352(SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide1store
+	JMP     wide1x6store
 
-wide1leakyderiv:
+wide1x6leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -306,7 +320,7 @@ wide1leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide1store:
+wide1x6store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -326,15 +340,379 @@ wide1store:
 	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000060, R13
-	JMP     wide1
+	JMP     wide1x6
 
-wide2:
-	CMPQ   R13, $0x00000030
+wide1x4:
+	CMPQ   R13, $0x00000040
+	JLT    wide1x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (BX)(R15*2), AX
+	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x4fold
+
+wide1x4loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  (BX), Y13, Y0
+	VFMADD231PS  32(BX), Y13, Y1
+	VFMADD231PS  (BX)(R15*1), Y13, Y2
+	VFMADD231PS  32(BX)(R15*1), Y13, Y3
+	VFMADD231PS  (BX)(R15*2), Y13, Y4
+	VFMADD231PS  32(BX)(R15*2), Y13, Y5
+	VFMADD231PS  (AX), Y13, Y6
+	VFMADD231PS  32(AX), Y13, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	DECQ         CX
+	JNZ          wide1x4loop
+
+wide1x4fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x4bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide1x4bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI)(R14*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI)(R14*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 192(SI)(R14*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 224(SI)(R14*1), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide1x4act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x4deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x4leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	JMP     wide1x4deriv
+
+wide1x4leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+
+wide1x4deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x4store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x4leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS 128(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 160(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS 192(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 224(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	JMP     wide1x4store
+
+wide1x4leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      128(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      160(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      192(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      224(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+
+wide1x4store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
+	VMOVUPS Y7, 224(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000004, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
+	SUBQ    $0x00000040, R13
+	JMP     wide1x4
+
+wide1x2:
+	CMPQ   R13, $0x00000020
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide1x2fold
+
+wide1x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  (BX), Y13, Y0
+	VFMADD231PS  32(BX), Y13, Y1
+	VFMADD231PS  (BX)(R15*1), Y13, Y2
+	VFMADD231PS  32(BX)(R15*1), Y13, Y3
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide1x2loop
+
+wide1x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+
+wide1x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+
+wide1x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x2leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	JMP     wide1x2deriv
+
+wide1x2leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+
+wide1x2deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x2store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x2leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	JMP     wide1x2store
+
+wide1x2leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+
+wide1x2store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide1x2
+
+wide2x3:
+	CMPQ   R13, $0x00000030
+	JLT    wide2x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -348,8 +726,17 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x3fold
 
-wide2loop:
+wide2x3loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VBROADCASTSS (SI)(R8*1), Y14
 	VMOVUPS      (BX), Y12
@@ -373,39 +760,42 @@ wide2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2loop
-	CMPB         136(DI), $0x00
-	JE           wide2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      128(SI), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      160(SI), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      64(SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      96(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      128(SI)(R11*1), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      160(SI)(R11*1), Y12
-	VADDPS       Y12, Y11, Y11
+	JNZ          wide2x3loop
 
-wide2bias:
+wide2x3fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x3bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 128(SI), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 160(SI), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 128(SI)(R11*1), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 160(SI)(R11*1), Y12
+	VADDPS  Y12, Y11, Y11
+
+wide2x3bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2act
+	JZ      wide2x3act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y6, Y6
@@ -425,13 +815,13 @@ wide2bias:
 	VADDPS  Y12, Y5, Y5
 	VADDPS  Y12, Y11, Y11
 
-wide2act:
+wide2x3act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2deriv
+	JZ      wide2x3deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2leaky
+	JNE     wide2x3leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -444,9 +834,9 @@ wide2act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide2deriv
+	JMP     wide2x3deriv
 
-wide2leaky:
+wide2x3leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -473,13 +863,13 @@ wide2leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide2deriv:
+wide2x3deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -489,7 +879,7 @@ wide2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2leakyderiv
+	JNE     wide2x3leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -526,9 +916,9 @@ wide2deriv:
 	VMOVUPS 160(SI)(AX*1), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide2store
+	JMP     wide2x3store
 
-wide2leakyderiv:
+wide2x3leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -579,7 +969,7 @@ wide2leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide2store:
+wide2x3store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -599,15 +989,229 @@ wide2store:
 	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000030, R13
-	JMP     wide2
+	JMP     wide2x3
 
-wide3:
+wide2x2:
 	CMPQ   R13, $0x00000020
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x2fold
+
+wide2x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (SI)(R8*1), Y14
+	VMOVUPS      (BX), Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      32(BX), Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VMOVUPS      (BX)(R15*1), Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VMOVUPS      32(BX)(R15*1), Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide2x2loop
+
+wide2x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+
+wide2x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R14*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y7, Y7
+
+wide2x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide2x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide2x2leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	JMP     wide2x2deriv
+
+wide2x2leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+
+wide2x2deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide2x2store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide2x2leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS 96(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS (SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 32(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS 64(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 96(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	JMP     wide2x2store
+
+wide2x2leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      96(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      (SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      32(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      64(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      96(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+
+wide2x2store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, (SI)(R11*1)
+	VMOVUPS Y5, 32(SI)(R11*1)
+	VMOVUPS Y6, 64(SI)(R11*1)
+	VMOVUPS Y7, 96(SI)(R11*1)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide2x2
+
+wide3x2:
+	CMPQ   R13, $0x00000020
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -621,8 +1225,16 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide3x2fold
 
-wide3loop:
+wide3x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
 	VBROADCASTSS (SI), Y13
 	VBROADCASTSS (SI)(R8*1), Y14
 	VBROADCASTSS (SI)(R8*2), Y15
@@ -645,39 +1257,42 @@ wide3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3loop
-	CMPB         136(DI), $0x00
-	JE           wide3bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      64(SI), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      96(SI), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      64(SI)(R11*1), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      96(SI)(R11*1), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      64(SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      96(SI)(R11*2), Y12
-	VADDPS       Y12, Y11, Y11
+	JNZ          wide3x2loop
 
-wide3bias:
+wide3x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide3x2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 96(SI), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 96(SI)(R11*1), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 64(SI)(R11*2), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 96(SI)(R11*2), Y12
+	VADDPS  Y12, Y11, Y11
+
+wide3x2bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3act
+	JZ      wide3x2act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y4, Y4
@@ -695,13 +1310,13 @@ wide3bias:
 	VADDPS  Y12, Y7, Y7
 	VADDPS  Y12, Y11, Y11
 
-wide3act:
+wide3x2act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3deriv
+	JZ      wide3x2deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3leaky
+	JNE     wide3x2leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -714,9 +1329,9 @@ wide3act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide3deriv
+	JMP     wide3x2deriv
 
-wide3leaky:
+wide3x2leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -743,13 +1358,13 @@ wide3leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide3deriv:
+wide3x2deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -759,7 +1374,7 @@ wide3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3leakyderiv
+	JNE     wide3x2leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -796,9 +1411,9 @@ wide3deriv:
 	VMOVUPS 96(SI)(AX*2), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide3store
+	JMP     wide3x2store
 
-wide3leakyderiv:
+wide3x2leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -849,7 +1464,7 @@ wide3leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide3store:
+wide3x2store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -869,7 +1484,7 @@ wide3store:
 	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
-	JMP     wide3
+	JMP     wide3x2
 
 panel:
 	TESTQ   R13, R13
@@ -930,8 +1545,15 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r6v2fold
 
 r6v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -957,37 +1579,39 @@ r6v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2loop
-	CMPB         137(DI), $0x00
-	JNE          r6v2transposed
-	CMPB         136(DI), $0x00
-	JE           r6v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y11, Y11
+
+r6v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r6v2transposed
+	CMPB    136(DI), $0x00
+	JE      r6v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y11, Y11
 
 r6v2bias:
 	MOVQ    144(DI), SI
@@ -1320,33 +1944,33 @@ r6v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y10, Y8, Y12
 	VUNPCKHPS    Y10, Y8, Y13
 	IMUL3Q       $0x00000000, R11, BX
@@ -1400,33 +2024,33 @@ r6v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y11, Y9, Y12
 	VUNPCKHPS    Y11, Y9, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -1486,8 +2110,15 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r5v2fold
 
 r5v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -1510,33 +2141,35 @@ r5v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2loop
-	CMPB         137(DI), $0x00
-	JNE          r5v2transposed
-	CMPB         136(DI), $0x00
-	JE           r5v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y9, Y9
+
+r5v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r5v2transposed
+	CMPB    136(DI), $0x00
+	JE      r5v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y8, Y8
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y9, Y9
 
 r5v2bias:
 	MOVQ    144(DI), SI
@@ -1749,6 +2382,7 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X0, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X8, 16(DX)(BX*1)
 	VPERMILPS    $0x39, X8, X8
@@ -1760,19 +2394,18 @@ r5v2transposed:
 	VPERMILPS    $0x39, X8, X8
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X8, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -1801,6 +2434,7 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
 	VMOVUPS      X1, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X9, 16(DX)(BX*1)
 	VPERMILPS    $0x39, X9, X9
@@ -1812,19 +2446,18 @@ r5v2transposed:
 	VPERMILPS    $0x39, X9, X9
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X9, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VMOVSS       X13, 16(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r5v2next
 
 r5v2transposedadd:
@@ -1837,33 +2470,34 @@ r5v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       16(DX)(BX*1), X8, X12
 	VMOVSS       X12, 16(DX)(BX*1)
@@ -1879,23 +2513,22 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       16(DX)(BX*1), X8, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X8, X8
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -1905,33 +2538,34 @@ r5v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       16(DX)(BX*1), X9, X12
 	VMOVSS       X12, 16(DX)(BX*1)
@@ -1947,23 +2581,22 @@ r5v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       16(DX)(BX*1), X9, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
+	VADDSS       16(DX)(BX*1), X13, X12
 	VMOVSS       X12, 16(DX)(BX*1)
-	VPERMILPS    $0x39, X9, X9
+	VPERMILPS    $0x39, X13, X13
 	JMP          r5v2next
 
 fullheight4:
@@ -1977,8 +2610,15 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r4v2fold
 
 r4v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -1998,29 +2638,31 @@ r4v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2loop
-	CMPB         137(DI), $0x00
-	JNE          r4v2transposed
-	CMPB         136(DI), $0x00
-	JE           r4v2bias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMOVUPS      32(SI)(R11*1), Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMOVUPS      32(SI)(R11*2), Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMOVUPS      32(SI), Y12
-	VADDPS       Y12, Y7, Y7
+
+r4v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r4v2transposed
+	CMPB    136(DI), $0x00
+	JE      r4v2bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y7, Y7
 
 r4v2bias:
 	MOVQ    144(DI), SI
@@ -2249,33 +2891,33 @@ r4v2transposedadd:
 	VUNPCKLPD    Y0, Y13, Y6
 	VUNPCKHPD    Y0, Y13, Y0
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y2, X2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y6, X6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	VUNPCKLPS    Y7, Y5, Y14
@@ -2285,33 +2927,33 @@ r4v2transposedadd:
 	VUNPCKLPD    Y1, Y13, Y7
 	VUNPCKHPD    Y1, Y13, Y1
 	IMUL3Q       $0x00000008, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y3, X3
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000009, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000a, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y7, X7
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x0000000b, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	JMP          r4v2next
 
 fullheight3:
@@ -2327,10 +2969,15 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2344,6 +2991,8 @@ r3v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2365,6 +3014,8 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2563,6 +3214,7 @@ r3v2transposed:
 	IMUL3Q       $0x00000007, R11, BX
 	VPERMILPS    $0xee, X13, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X4, 8(DX)(BX*1)
 	VPERMILPS    $0x39, X4, X4
@@ -2574,19 +3226,18 @@ r3v2transposed:
 	VPERMILPS    $0x39, X4, X4
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X4, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -2615,6 +3266,7 @@ r3v2transposed:
 	IMUL3Q       $0x0000000f, R11, BX
 	VPERMILPS    $0xee, X13, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X5, 8(DX)(BX*1)
 	VPERMILPS    $0x39, X5, X5
@@ -2626,19 +3278,18 @@ r3v2transposed:
 	VPERMILPS    $0x39, X5, X5
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X5, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VMOVSS       X13, 8(DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r3v2next
 
 r3v2transposedadd:
@@ -2686,6 +3337,7 @@ r3v2transposedadd:
 	VMOVSD       (DX)(BX*1), X0
 	VADDPS       X0, X14, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       8(DX)(BX*1), X4, X12
 	VMOVSS       X12, 8(DX)(BX*1)
@@ -2701,23 +3353,22 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       8(DX)(BX*1), X4, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X4, X4
+	VPERMILPS    $0x39, X13, X13
 	VUNPCKLPS    Y3, Y1, Y12
 	VUNPCKHPS    Y3, Y1, Y13
 	IMUL3Q       $0x00000008, R11, BX
@@ -2762,6 +3413,7 @@ r3v2transposedadd:
 	VMOVSD       (DX)(BX*1), X1
 	VADDPS       X1, X14, X14
 	VMOVLPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       8(DX)(BX*1), X5, X12
 	VMOVSS       X12, 8(DX)(BX*1)
@@ -2777,23 +3429,22 @@ r3v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       8(DX)(BX*1), X5, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
+	VADDSS       8(DX)(BX*1), X13, X12
 	VMOVSS       X12, 8(DX)(BX*1)
-	VPERMILPS    $0x39, X5, X5
+	VPERMILPS    $0x39, X13, X13
 	JMP          r3v2next
 
 fullheight2:
@@ -2805,10 +3456,15 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2819,6 +3475,8 @@ r2v2loop:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2837,6 +3495,8 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3132,10 +3792,15 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3143,6 +3808,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3150,6 +3817,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3157,6 +3826,8 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3172,6 +3843,8 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3280,6 +3953,7 @@ r1v2next:
 r1v2transposed:
 	CMPB         136(DI), $0x00
 	JNE          r1v2transposedadd
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSS       X0, (DX)(BX*1)
 	VPERMILPS    $0x39, X0, X0
@@ -3291,19 +3965,19 @@ r1v2transposed:
 	VPERMILPS    $0x39, X0, X0
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVSS       X0, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VMOVSS       X1, (DX)(BX*1)
 	VPERMILPS    $0x39, X1, X1
@@ -3315,22 +3989,22 @@ r1v2transposed:
 	VPERMILPS    $0x39, X1, X1
 	IMUL3Q       $0x0000000b, R11, BX
 	VMOVSS       X1, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VMOVSS       X13, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
 	JMP          r1v2next
 
 r1v2transposedadd:
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSS       (DX)(BX*1), X0, X12
 	VMOVSS       X12, (DX)(BX*1)
@@ -3346,23 +4020,23 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000003, R11, BX
 	VADDSS       (DX)(BX*1), X0, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000005, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X0, X0
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000008, R11, BX
 	VADDSS       (DX)(BX*1), X1, X12
 	VMOVSS       X12, (DX)(BX*1)
@@ -3378,23 +4052,22 @@ r1v2transposedadd:
 	IMUL3Q       $0x0000000b, R11, BX
 	VADDSS       (DX)(BX*1), X1, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
+	VADDSS       (DX)(BX*1), X13, X12
 	VMOVSS       X12, (DX)(BX*1)
-	VPERMILPS    $0x39, X1, X1
+	VPERMILPS    $0x39, X13, X13
 	JMP          r1v2next
 
 tail2:
@@ -3436,8 +4109,15 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r6v2tailfold
 
 r6v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -3463,37 +4143,39 @@ r6v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r6v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r6v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y9, Y9
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y10, Y10
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y11, Y11
+
+r6v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r6v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r6v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y8, Y8
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y9, Y9
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y10, Y10
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y11, Y11
 
 r6v2tailbias:
 	MOVQ       144(DI), SI
@@ -4117,61 +4799,61 @@ r6v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r6v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r6v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r6v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r6v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd8:
 	VUNPCKLPS Y10, Y8, Y12
@@ -4261,61 +4943,61 @@ r6v2tailtadd16:
 	CMPQ      R13, $0x00000008
 	JLE       r6v2tailtadd17
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd17:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r6v2tailtadd18
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd18:
 	CMPQ    R13, $0x00000009
 	JLE     r6v2tailtadd19
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd19:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r6v2tailtadd20
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd20:
 	CMPQ    R13, $0x0000000a
 	JLE     r6v2tailtadd21
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd21:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r6v2tailtadd22
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd22:
 	CMPQ    R13, $0x0000000b
 	JLE     r6v2tailtadd23
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd23:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r6v2tailtadd24
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd24:
 	VUNPCKLPS Y11, Y9, Y12
@@ -4409,8 +5091,15 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r5v2tailfold
 
 r5v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -4433,33 +5122,35 @@ r5v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r5v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r5v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y8, Y8
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y9, Y9
+
+r5v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r5v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r5v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y8, Y8
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y9, Y9
 
 r5v2tailbias:
 	MOVQ       144(DI), SI
@@ -4838,10 +5529,11 @@ r5v2tailt7:
 	VMOVUPS      X0, (DX)(BX*1)
 
 r5v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X8, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X8, 16(DX)(BX*1)
 
 r5v2tailt9:
 	VPERMILPS $0x39, X8, X8
@@ -4865,35 +5557,34 @@ r5v2tailt11:
 	VMOVSS    X8, 16(DX)(BX*1)
 
 r5v2tailt12:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000004
-	JLE          r5v2tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X8, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v2tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v2tailt13:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v2tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt14:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v2tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt15:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X8, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt16:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	VUNPCKLPS Y7, Y5, Y14
@@ -4954,10 +5645,11 @@ r5v2tailt23:
 	VMOVUPS      X1, (DX)(BX*1)
 
 r5v2tailt24:
-	CMPQ   R13, $0x00000008
-	JLE    r5v2tailt25
-	IMUL3Q $0x00000008, R11, BX
-	VMOVSS X9, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000008
+	JLE          r5v2tailt25
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X9, 16(DX)(BX*1)
 
 r5v2tailt25:
 	VPERMILPS $0x39, X9, X9
@@ -4981,35 +5673,34 @@ r5v2tailt27:
 	VMOVSS    X9, 16(DX)(BX*1)
 
 r5v2tailt28:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x0000000c
-	JLE          r5v2tailt29
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X9, 16(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r5v2tailt29
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v2tailt29:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r5v2tailt30
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt30:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r5v2tailt31
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt31:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r5v2tailt32
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X9, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v2tailt32:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v2tailnext
 
 r5v2tailtransposedadd:
@@ -5024,68 +5715,69 @@ r5v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r5v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r5v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r5v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r5v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 16(DX)(BX*1), X8, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       16(DX)(BX*1), X8, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v2tailtadd9:
 	VPERMILPS $0x39, X8, X8
@@ -5112,39 +5804,38 @@ r5v2tailtadd11:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd12:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000004
-	JLE          r5v2tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X8, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v2tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v2tailtadd13:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v2tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd14:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v2tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd15:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    16(DX)(BX*1), X8, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd16:
-	VPERMILPS $0x39, X8, X8
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	VUNPCKLPS Y7, Y5, Y14
@@ -5156,68 +5847,69 @@ r5v2tailtadd16:
 	CMPQ      R13, $0x00000008
 	JLE       r5v2tailtadd17
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd17:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r5v2tailtadd18
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd18:
 	CMPQ    R13, $0x00000009
 	JLE     r5v2tailtadd19
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd19:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r5v2tailtadd20
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd20:
 	CMPQ    R13, $0x0000000a
 	JLE     r5v2tailtadd21
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd21:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r5v2tailtadd22
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd22:
 	CMPQ    R13, $0x0000000b
 	JLE     r5v2tailtadd23
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd23:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r5v2tailtadd24
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd24:
-	CMPQ   R13, $0x00000008
-	JLE    r5v2tailtadd25
-	IMUL3Q $0x00000008, R11, BX
-	VADDSS 16(DX)(BX*1), X9, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000008
+	JLE          r5v2tailtadd25
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       16(DX)(BX*1), X9, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v2tailtadd25:
 	VPERMILPS $0x39, X9, X9
@@ -5244,39 +5936,38 @@ r5v2tailtadd27:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd28:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x0000000c
-	JLE          r5v2tailtadd29
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       16(DX)(BX*1), X9, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r5v2tailtadd29
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v2tailtadd29:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r5v2tailtadd30
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd30:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r5v2tailtadd31
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd31:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r5v2tailtadd32
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    16(DX)(BX*1), X9, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v2tailtadd32:
-	VPERMILPS $0x39, X9, X9
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v2tailnext
 
 tail2height4:
@@ -5290,8 +5981,15 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r4v2tailfold
 
 r4v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5311,29 +6009,31 @@ r4v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r4v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r4v2tailbias
-	MOVQ         DX, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y0, Y0
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y1, Y1
-	VMOVUPS      (SI)(R11*1), Y12
-	VADDPS       Y12, Y2, Y2
-	VMASKMOVPS   32(SI)(R11*1), Y15, Y12
-	VADDPS       Y12, Y3, Y3
-	VMOVUPS      (SI)(R11*2), Y12
-	VADDPS       Y12, Y4, Y4
-	VMASKMOVPS   32(SI)(R11*2), Y15, Y12
-	VADDPS       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPS      (SI), Y12
-	VADDPS       Y12, Y6, Y6
-	VMASKMOVPS   32(SI), Y15, Y12
-	VADDPS       Y12, Y7, Y7
+
+r4v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r4v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r4v2tailbias
+	MOVQ       DX, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y0, Y0
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y1, Y1
+	VMOVUPS    (SI)(R11*1), Y12
+	VADDPS     Y12, Y2, Y2
+	VMASKMOVPS 32(SI)(R11*1), Y15, Y12
+	VADDPS     Y12, Y3, Y3
+	VMOVUPS    (SI)(R11*2), Y12
+	VADDPS     Y12, Y4, Y4
+	VMASKMOVPS 32(SI)(R11*2), Y15, Y12
+	VADDPS     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPS    (SI), Y12
+	VADDPS     Y12, Y6, Y6
+	VMASKMOVPS 32(SI), Y15, Y12
+	VADDPS     Y12, Y7, Y7
 
 r4v2tailbias:
 	MOVQ       144(DI), SI
@@ -5735,61 +6435,61 @@ r4v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X2, X2
-	VMOVUPS   X2, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X2, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd1:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000004
 	JLE          r4v2tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X4, X4
-	VMOVUPS X4, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X4, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd3:
 	VEXTRACTF128 $0x01, Y4, X4
 	CMPQ         R13, $0x00000005
 	JLE          r4v2tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X4, X4
-	VMOVUPS      X4, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X4, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r4v2tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X6, X6
-	VMOVUPS X6, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X6, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd5:
 	VEXTRACTF128 $0x01, Y6, X6
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X6, X6
-	VMOVUPS      X6, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X6, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r4v2tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd8:
 	VUNPCKLPS Y3, Y1, Y12
@@ -5803,61 +6503,61 @@ r4v2tailtadd8:
 	CMPQ      R13, $0x00000008
 	JLE       r4v2tailtadd9
 	IMUL3Q    $0x00000008, R11, BX
-	VADDPS    (DX)(BX*1), X3, X3
-	VMOVUPS   X3, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X3, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd9:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x0000000c
 	JLE          r4v2tailtadd10
 	IMUL3Q       $0x0000000c, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd10:
 	CMPQ    R13, $0x00000009
 	JLE     r4v2tailtadd11
 	IMUL3Q  $0x00000009, R11, BX
-	VADDPS  (DX)(BX*1), X5, X5
-	VMOVUPS X5, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X5, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd11:
 	VEXTRACTF128 $0x01, Y5, X5
 	CMPQ         R13, $0x0000000d
 	JLE          r4v2tailtadd12
 	IMUL3Q       $0x0000000d, R11, BX
-	VADDPS       (DX)(BX*1), X5, X5
-	VMOVUPS      X5, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X5, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd12:
 	CMPQ    R13, $0x0000000a
 	JLE     r4v2tailtadd13
 	IMUL3Q  $0x0000000a, R11, BX
-	VADDPS  (DX)(BX*1), X7, X7
-	VMOVUPS X7, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X7, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd13:
 	VEXTRACTF128 $0x01, Y7, X7
 	CMPQ         R13, $0x0000000e
 	JLE          r4v2tailtadd14
 	IMUL3Q       $0x0000000e, R11, BX
-	VADDPS       (DX)(BX*1), X7, X7
-	VMOVUPS      X7, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X7, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd14:
 	CMPQ    R13, $0x0000000b
 	JLE     r4v2tailtadd15
 	IMUL3Q  $0x0000000b, R11, BX
-	VADDPS  (DX)(BX*1), X1, X1
-	VMOVUPS X1, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X1, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd15:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x0000000f
 	JLE          r4v2tailtadd16
 	IMUL3Q       $0x0000000f, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd16:
 	JMP r4v2tailnext
@@ -5875,10 +6575,15 @@ tail2height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2tailrest
 
 r3v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5892,6 +6597,8 @@ r3v2tailloop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -5913,6 +6620,8 @@ r3v2tailrest:
 	JZ   r3v2tailfold
 
 r3v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6223,10 +6932,11 @@ r3v2tailt7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X4, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X4, 8(DX)(BX*1)
 
 r3v2tailt9:
 	VPERMILPS $0x39, X4, X4
@@ -6250,35 +6960,34 @@ r3v2tailt11:
 	VMOVSS    X4, 8(DX)(BX*1)
 
 r3v2tailt12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r3v2tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v2tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v2tailt13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v2tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v2tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X4, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	CMPQ      R13, $0x00000008
@@ -6339,10 +7048,11 @@ r3v2tailt23:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailt24:
-	CMPQ   R13, $0x00000008
-	JLE    r3v2tailt25
-	IMUL3Q $0x00000008, R11, BX
-	VMOVSS X5, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000008
+	JLE          r3v2tailt25
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X5, 8(DX)(BX*1)
 
 r3v2tailt25:
 	VPERMILPS $0x39, X5, X5
@@ -6366,35 +7076,34 @@ r3v2tailt27:
 	VMOVSS    X5, 8(DX)(BX*1)
 
 r3v2tailt28:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x0000000c
-	JLE          r3v2tailt29
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X5, 8(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r3v2tailt29
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v2tailt29:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r3v2tailt30
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt30:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r3v2tailt31
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt31:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r3v2tailt32
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X5, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v2tailt32:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v2tailnext
 
 r3v2tailtransposedadd:
@@ -6474,11 +7183,12 @@ r3v2tailtadd7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 8(DX)(BX*1), X4, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       8(DX)(BX*1), X4, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v2tailtadd9:
 	VPERMILPS $0x39, X4, X4
@@ -6505,39 +7215,38 @@ r3v2tailtadd11:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r3v2tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X4, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v2tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v2tailtadd13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v2tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v2tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    8(DX)(BX*1), X4, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	VUNPCKLPS Y3, Y1, Y12
 	VUNPCKHPS Y3, Y1, Y13
 	CMPQ      R13, $0x00000008
@@ -6614,11 +7323,12 @@ r3v2tailtadd23:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v2tailtadd24:
-	CMPQ   R13, $0x00000008
-	JLE    r3v2tailtadd25
-	IMUL3Q $0x00000008, R11, BX
-	VADDSS 8(DX)(BX*1), X5, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000008
+	JLE          r3v2tailtadd25
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       8(DX)(BX*1), X5, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v2tailtadd25:
 	VPERMILPS $0x39, X5, X5
@@ -6645,39 +7355,38 @@ r3v2tailtadd27:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd28:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x0000000c
-	JLE          r3v2tailtadd29
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       8(DX)(BX*1), X5, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r3v2tailtadd29
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v2tailtadd29:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r3v2tailtadd30
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd30:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r3v2tailtadd31
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd31:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r3v2tailtadd32
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    8(DX)(BX*1), X5, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v2tailtadd32:
-	VPERMILPS $0x39, X5, X5
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v2tailnext
 
 tail2height2:
@@ -6689,10 +7398,15 @@ tail2height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2tailrest
 
 r2v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6703,6 +7417,8 @@ r2v2tailloop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -6721,6 +7437,8 @@ r2v2tailrest:
 	JZ   r2v2tailfold
 
 r2v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7197,10 +7915,15 @@ tail2height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2tailrest
 
 r1v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7208,6 +7931,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7215,6 +7940,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7222,6 +7949,8 @@ r1v2tailloop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7237,6 +7966,8 @@ r1v2tailrest:
 	JZ   r1v2tailfold
 
 r1v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMASKMOVPS   32(BX), Y15, Y13
 	VBROADCASTSS (SI), Y14
@@ -7369,12 +8100,13 @@ r1v2tailnext:
 	JMP    nextpanel
 
 r1v2tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v2tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v2tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X0, (DX)(BX*1)
 
 r1v2tailt1:
 	VPERMILPS $0x39, X0, X0
@@ -7398,39 +8130,39 @@ r1v2tailt3:
 	VMOVSS    X0, (DX)(BX*1)
 
 r1v2tailt4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v2tailt5
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v2tailt5
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v2tailt5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v2tailt6
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v2tailt7
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt8:
-	VPERMILPS $0x39, X0, X0
-	CMPQ      R13, $0x00000008
-	JLE       r1v2tailt9
-	IMUL3Q    $0x00000008, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000008
+	JLE          r1v2tailt9
+	IMUL3Q       $0x00000008, R11, BX
+	VMOVSS       X1, (DX)(BX*1)
 
 r1v2tailt9:
 	VPERMILPS $0x39, X1, X1
@@ -7454,43 +8186,43 @@ r1v2tailt11:
 	VMOVSS    X1, (DX)(BX*1)
 
 r1v2tailt12:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x0000000c
-	JLE          r1v2tailt13
-	IMUL3Q       $0x0000000c, R11, BX
-	VMOVSS       X1, (DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r1v2tailt13
+	IMUL3Q $0x0000000c, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v2tailt13:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r1v2tailt14
 	IMUL3Q    $0x0000000d, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt14:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r1v2tailt15
 	IMUL3Q    $0x0000000e, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt15:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r1v2tailt16
 	IMUL3Q    $0x0000000f, R11, BX
-	VMOVSS    X1, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v2tailt16:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v2tailnext
 
 r1v2tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS (DX)(BX*1), X0, X12
-	VMOVSS X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       (DX)(BX*1), X0, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v2tailtadd1:
 	VPERMILPS $0x39, X0, X0
@@ -7517,44 +8249,44 @@ r1v2tailtadd3:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v2tailtadd5
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v2tailtadd5
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v2tailtadd5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v2tailtadd6
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v2tailtadd7
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd8:
-	VPERMILPS $0x39, X0, X0
-	CMPQ      R13, $0x00000008
-	JLE       r1v2tailtadd9
-	IMUL3Q    $0x00000008, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
-	VMOVSS    X12, (DX)(BX*1)
+	VPERMILPS    $0x39, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000008
+	JLE          r1v2tailtadd9
+	IMUL3Q       $0x00000008, R11, BX
+	VADDSS       (DX)(BX*1), X1, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v2tailtadd9:
 	VPERMILPS $0x39, X1, X1
@@ -7581,39 +8313,38 @@ r1v2tailtadd11:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd12:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x0000000c
-	JLE          r1v2tailtadd13
-	IMUL3Q       $0x0000000c, R11, BX
-	VADDSS       (DX)(BX*1), X1, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x0000000c
+	JLE    r1v2tailtadd13
+	IMUL3Q $0x0000000c, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v2tailtadd13:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000d
 	JLE       r1v2tailtadd14
 	IMUL3Q    $0x0000000d, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd14:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000e
 	JLE       r1v2tailtadd15
 	IMUL3Q    $0x0000000e, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd15:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x0000000f
 	JLE       r1v2tailtadd16
 	IMUL3Q    $0x0000000f, R11, BX
-	VADDSS    (DX)(BX*1), X1, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v2tailtadd16:
-	VPERMILPS $0x39, X1, X1
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v2tailnext
 
 tail1:
@@ -7655,10 +8386,15 @@ tail1height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r6v1tailrest
 
 r6v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7675,6 +8411,8 @@ r6v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -7699,6 +8437,8 @@ r6v1tailrest:
 	JZ   r6v1tailfold
 
 r6v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8168,61 +8908,61 @@ r6v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r6v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r6v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r6v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r6v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r6v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r6v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd8:
 	VUNPCKLPS Y5, Y4, Y12
@@ -8316,10 +9056,15 @@ tail1height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r5v1tailrest
 
 r5v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8334,6 +9079,8 @@ r5v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y5
@@ -8356,6 +9103,8 @@ r5v1tailrest:
 	JZ   r5v1tailfold
 
 r5v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8708,10 +9457,11 @@ r5v1tailt7:
 	VMOVUPS      X0, (DX)(BX*1)
 
 r5v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X4, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X4, 16(DX)(BX*1)
 
 r5v1tailt9:
 	VPERMILPS $0x39, X4, X4
@@ -8735,35 +9485,34 @@ r5v1tailt11:
 	VMOVSS    X4, 16(DX)(BX*1)
 
 r5v1tailt12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r5v1tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X4, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v1tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 16(DX)(BX*1)
 
 r5v1tailt13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v1tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v1tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v1tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X4, 16(DX)(BX*1)
+	VMOVSS    X13, 16(DX)(BX*1)
 
 r5v1tailt16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v1tailnext
 
 r5v1tailtransposedadd:
@@ -8778,68 +9527,69 @@ r5v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r5v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r5v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r5v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r5v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r5v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r5v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 16(DX)(BX*1), X4, X12
-	VMOVSS X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       16(DX)(BX*1), X4, X12
+	VMOVSS       X12, 16(DX)(BX*1)
 
 r5v1tailtadd9:
 	VPERMILPS $0x39, X4, X4
@@ -8866,39 +9616,38 @@ r5v1tailtadd11:
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd12:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000004
-	JLE          r5v1tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       16(DX)(BX*1), X4, X12
-	VMOVSS       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r5v1tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 16(DX)(BX*1), X13, X12
+	VMOVSS X12, 16(DX)(BX*1)
 
 r5v1tailtadd13:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r5v1tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd14:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r5v1tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd15:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v1tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    16(DX)(BX*1), X4, X12
+	VADDSS    16(DX)(BX*1), X13, X12
 	VMOVSS    X12, 16(DX)(BX*1)
 
 r5v1tailtadd16:
-	VPERMILPS $0x39, X4, X4
+	VPERMILPS $0x39, X13, X13
 	JMP       r5v1tailnext
 
 tail1height4:
@@ -8912,10 +9661,15 @@ tail1height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r4v1tailrest
 
 r4v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8928,6 +9682,8 @@ r4v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
@@ -8948,6 +9704,8 @@ r4v1tailrest:
 	JZ   r4v1tailfold
 
 r4v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9271,61 +10029,61 @@ r4v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPS    (DX)(BX*1), X1, X1
-	VMOVUPS   X1, (DX)(BX*1)
+	VADDPS    (DX)(BX*1), X1, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v1tailtadd1:
 	VEXTRACTF128 $0x01, Y1, X1
 	CMPQ         R13, $0x00000004
 	JLE          r4v1tailtadd2
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPS       (DX)(BX*1), X1, X1
-	VMOVUPS      X1, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X1, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPS  (DX)(BX*1), X2, X2
-	VMOVUPS X2, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X2, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd3:
 	VEXTRACTF128 $0x01, Y2, X2
 	CMPQ         R13, $0x00000005
 	JLE          r4v1tailtadd4
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPS       (DX)(BX*1), X2, X2
-	VMOVUPS      X2, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X2, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd4:
 	CMPQ    R13, $0x00000002
 	JLE     r4v1tailtadd5
 	IMUL3Q  $0x00000002, R11, BX
-	VADDPS  (DX)(BX*1), X3, X3
-	VMOVUPS X3, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X3, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd5:
 	VEXTRACTF128 $0x01, Y3, X3
 	CMPQ         R13, $0x00000006
 	JLE          r4v1tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPS       (DX)(BX*1), X3, X3
-	VMOVUPS      X3, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X3, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd6:
 	CMPQ    R13, $0x00000003
 	JLE     r4v1tailtadd7
 	IMUL3Q  $0x00000003, R11, BX
-	VADDPS  (DX)(BX*1), X0, X0
-	VMOVUPS X0, (DX)(BX*1)
+	VADDPS  (DX)(BX*1), X0, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd7:
 	VEXTRACTF128 $0x01, Y0, X0
 	CMPQ         R13, $0x00000007
 	JLE          r4v1tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPS       (DX)(BX*1), X0, X0
-	VMOVUPS      X0, (DX)(BX*1)
+	VADDPS       (DX)(BX*1), X0, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd8:
 	JMP r4v1tailnext
@@ -9343,10 +10101,15 @@ tail1height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r3v1tailrest
 
 r3v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9356,6 +10119,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y3
@@ -9365,6 +10130,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -9374,6 +10141,8 @@ r3v1tailloop:
 	VFMADD231PS  Y12, Y14, Y8
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y9
@@ -9391,6 +10160,8 @@ r3v1tailrest:
 	JZ   r3v1tailfold
 
 r3v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9654,10 +10425,11 @@ r3v1tailt7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X2, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X2, 8(DX)(BX*1)
 
 r3v1tailt9:
 	VPERMILPS $0x39, X2, X2
@@ -9681,35 +10453,34 @@ r3v1tailt11:
 	VMOVSS    X2, 8(DX)(BX*1)
 
 r3v1tailt12:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000004
-	JLE          r3v1tailt13
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X2, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v1tailt13
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, 8(DX)(BX*1)
 
 r3v1tailt13:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v1tailt14
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt14:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v1tailt15
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt15:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v1tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X2, 8(DX)(BX*1)
+	VMOVSS    X13, 8(DX)(BX*1)
 
 r3v1tailt16:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v1tailnext
 
 r3v1tailtransposedadd:
@@ -9789,11 +10560,12 @@ r3v1tailtadd7:
 	VMOVLPS   X14, (DX)(BX*1)
 
 r3v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS 8(DX)(BX*1), X2, X12
-	VMOVSS X12, 8(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       8(DX)(BX*1), X2, X12
+	VMOVSS       X12, 8(DX)(BX*1)
 
 r3v1tailtadd9:
 	VPERMILPS $0x39, X2, X2
@@ -9820,39 +10592,38 @@ r3v1tailtadd11:
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd12:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000004
-	JLE          r3v1tailtadd13
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       8(DX)(BX*1), X2, X12
-	VMOVSS       X12, 8(DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r3v1tailtadd13
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS 8(DX)(BX*1), X13, X12
+	VMOVSS X12, 8(DX)(BX*1)
 
 r3v1tailtadd13:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r3v1tailtadd14
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd14:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r3v1tailtadd15
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd15:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v1tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    8(DX)(BX*1), X2, X12
+	VADDSS    8(DX)(BX*1), X13, X12
 	VMOVSS    X12, 8(DX)(BX*1)
 
 r3v1tailtadd16:
-	VPERMILPS $0x39, X2, X2
+	VPERMILPS $0x39, X13, X13
 	JMP       r3v1tailnext
 
 tail1height2:
@@ -9864,10 +10635,15 @@ tail1height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r2v1tailrest
 
 r2v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9875,6 +10651,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y2
@@ -9882,6 +10660,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
@@ -9889,6 +10669,8 @@ r2v1tailloop:
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
@@ -9904,6 +10686,8 @@ r2v1tailrest:
 	JZ   r2v1tailfold
 
 r2v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -10212,45 +10996,64 @@ tail1height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000008, CX
 	JLT    r1v1tailrest
 
 r1v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y7
@@ -10264,6 +11067,8 @@ r1v1tailrest:
 	JZ   r1v1tailfold
 
 r1v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPS   (BX), Y15, Y12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -10379,12 +11184,13 @@ r1v1tailnext:
 	JMP    nextpanel
 
 r1v1tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v1tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSS X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v1tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSS       X0, (DX)(BX*1)
 
 r1v1tailt1:
 	VPERMILPS $0x39, X0, X0
@@ -10408,43 +11214,43 @@ r1v1tailt3:
 	VMOVSS    X0, (DX)(BX*1)
 
 r1v1tailt4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v1tailt5
-	IMUL3Q       $0x00000004, R11, BX
-	VMOVSS       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v1tailt5
+	IMUL3Q $0x00000004, R11, BX
+	VMOVSS X13, (DX)(BX*1)
 
 r1v1tailt5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v1tailt6
 	IMUL3Q    $0x00000005, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v1tailt7
 	IMUL3Q    $0x00000006, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v1tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSS    X0, (DX)(BX*1)
+	VMOVSS    X13, (DX)(BX*1)
 
 r1v1tailt8:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v1tailnext
 
 r1v1tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSS (DX)(BX*1), X0, X12
-	VMOVSS X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSS       (DX)(BX*1), X0, X12
+	VMOVSS       X12, (DX)(BX*1)
 
 r1v1tailtadd1:
 	VPERMILPS $0x39, X0, X0
@@ -10471,39 +11277,38 @@ r1v1tailtadd3:
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd4:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000004
-	JLE          r1v1tailtadd5
-	IMUL3Q       $0x00000004, R11, BX
-	VADDSS       (DX)(BX*1), X0, X12
-	VMOVSS       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000004
+	JLE    r1v1tailtadd5
+	IMUL3Q $0x00000004, R11, BX
+	VADDSS (DX)(BX*1), X13, X12
+	VMOVSS X12, (DX)(BX*1)
 
 r1v1tailtadd5:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000005
 	JLE       r1v1tailtadd6
 	IMUL3Q    $0x00000005, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd6:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000006
 	JLE       r1v1tailtadd7
 	IMUL3Q    $0x00000006, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd7:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v1tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSS    (DX)(BX*1), X0, X12
+	VADDSS    (DX)(BX*1), X13, X12
 	VMOVSS    X12, (DX)(BX*1)
 
 r1v1tailtadd8:
-	VPERMILPS $0x39, X0, X0
+	VPERMILPS $0x39, X13, X13
 	JMP       r1v1tailnext
 
 nextpanel:
@@ -10516,6 +11321,106 @@ nextpanel:
 	JMP  panel
 
 done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX2F32(dst *byte, to int, src *byte, stride int, columns int, k int)
+// Requires: AVX, CMOV
+TEXT ·transposeAVX2F32(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+16(FP), AX
+	MOVQ    stride+24(FP), SI
+	MOVQ    columns+32(FP), R12
+	MOVQ    k+40(FP), R13
+	MOVQ    to+8(FP), R15
+	MOVQ    AX, BX
+	LEAQ    (BX)(SI*1), R14
+	CMPQ    R12, $0x00000001
+	CMOVQGT R14, BX
+	MOVQ    BX, CX
+	LEAQ    (CX)(SI*1), R14
+	CMPQ    R12, $0x00000002
+	CMOVQGT R14, CX
+	MOVQ    CX, DX
+	LEAQ    (DX)(SI*1), R14
+	CMPQ    R12, $0x00000003
+	CMOVQGT R14, DX
+	MOVQ    DX, R8
+	LEAQ    (R8)(SI*1), R14
+	CMPQ    R12, $0x00000004
+	CMOVQGT R14, R8
+	MOVQ    R8, R9
+	LEAQ    (R9)(SI*1), R14
+	CMPQ    R12, $0x00000005
+	CMOVQGT R14, R9
+	MOVQ    R9, R10
+	LEAQ    (R10)(SI*1), R14
+	CMPQ    R12, $0x00000006
+	CMOVQGT R14, R10
+	MOVQ    R10, R11
+	LEAQ    (R11)(SI*1), R14
+	CMPQ    R12, $0x00000007
+	CMOVQGT R14, R11
+
+loop:
+	VMOVUPS     (AX), X0
+	VINSERTF128 $0x01, (R8), Y0, Y0
+	VMOVUPS     (BX), X1
+	VINSERTF128 $0x01, (R9), Y1, Y1
+	VMOVUPS     (CX), X2
+	VINSERTF128 $0x01, (R10), Y2, Y2
+	VMOVUPS     (DX), X3
+	VINSERTF128 $0x01, (R11), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y9, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y10, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y11, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     16(AX), X0
+	VINSERTF128 $0x01, 16(R8), Y0, Y0
+	VMOVUPS     16(BX), X1
+	VINSERTF128 $0x01, 16(R9), Y1, Y1
+	VMOVUPS     16(CX), X2
+	VINSERTF128 $0x01, 16(R10), Y2, Y2
+	VMOVUPS     16(DX), X3
+	VINSERTF128 $0x01, 16(R11), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y9, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y10, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     Y11, (DI)
+	ADDQ        R15, DI
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, R10
+	ADDQ        $0x00000020, R11
+	SUBQ        $0x00000008, R13
+	JG          loop
 	VZEROUPPER
 	RET
 
@@ -10557,7 +11462,7 @@ round:
 	RET
 
 // func gemmAVX2F64(block *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemmAVX2F64(SB), NOSPLIT, $56-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
@@ -10592,16 +11497,15 @@ straight:
 	CMPQ R12, $0x00000003
 	JG   panel
 	CMPQ R12, $0x00000002
-	JE   wide2
-	JG   wide3
+	JE   wide2x3
+	JG   wide3x2
 
-wide1:
+wide1x6:
 	CMPQ   R13, $0x00000030
-	JLT    panel
+	JLT    wide1x4
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -10615,10 +11519,22 @@ wide1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x6fold
 
-wide1loop:
+wide1x6loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	PREFETCHT0   256(DX)
+	PREFETCHT0   320(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VFMADD231PD  (BX), Y13, Y0
 	VFMADD231PD  32(BX), Y13, Y1
@@ -10636,39 +11552,42 @@ wide1loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1loop
-	CMPB         136(DI), $0x00
-	JE           wide1bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      128(SI), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      160(SI), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      192(SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      224(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      256(SI), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      288(SI), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      320(SI), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      352(SI), Y12
-	VADDPD       Y12, Y11, Y11
+	JNZ          wide1x6loop
 
-wide1bias:
+wide1x6fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x6bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 256(SI), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 288(SI), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 320(SI), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 352(SI), Y12
+	VADDPD  Y12, Y11, Y11
+
+wide1x6bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1act
+	JZ      wide1x6act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VMOVUPD 32(SI)(R14*1), Y12
@@ -10694,13 +11613,13 @@ wide1bias:
 	VMOVUPD 352(SI)(R14*1), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide1act:
+wide1x6act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1deriv
+	JZ      wide1x6deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1leaky
+	JNE     wide1x6leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -10713,9 +11632,9 @@ wide1act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide1deriv
+	JMP     wide1x6deriv
 
-wide1leaky:
+wide1x6leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -10742,13 +11661,13 @@ wide1leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide1deriv:
+wide1x6deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1store
+	JZ      wide1x6store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -10758,7 +11677,7 @@ wide1deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1leakyderiv
+	JNE     wide1x6leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -10795,9 +11714,9 @@ wide1deriv:
 	VMOVUPD 352(SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide1store
+	JMP     wide1x6store
 
-wide1leakyderiv:
+wide1x6leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -10848,7 +11767,7 @@ wide1leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide1store:
+wide1x6store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -10868,15 +11787,379 @@ wide1store:
 	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000030, R13
-	JMP     wide1
+	JMP     wide1x6
 
-wide2:
-	CMPQ   R13, $0x00000018
+wide1x4:
+	CMPQ   R13, $0x00000020
+	JLT    wide1x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (BX)(R15*2), AX
+	ADDQ   R15, AX
+	TESTQ  CX, CX
+	JZ     wide1x4fold
+
+wide1x4loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VFMADD231PD  (BX), Y13, Y0
+	VFMADD231PD  32(BX), Y13, Y1
+	VFMADD231PD  (BX)(R15*1), Y13, Y2
+	VFMADD231PD  32(BX)(R15*1), Y13, Y3
+	VFMADD231PD  (BX)(R15*2), Y13, Y4
+	VFMADD231PD  32(BX)(R15*2), Y13, Y5
+	VFMADD231PD  (AX), Y13, Y6
+	VFMADD231PD  32(AX), Y13, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	DECQ         CX
+	JNZ          wide1x4loop
+
+wide1x4fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x4bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide1x4bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI)(R14*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI)(R14*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 192(SI)(R14*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 224(SI)(R14*1), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide1x4act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x4deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x4leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	JMP     wide1x4deriv
+
+wide1x4leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+
+wide1x4deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x4store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x4store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x4leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD 128(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 160(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD 192(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 224(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	JMP     wide1x4store
+
+wide1x4leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      128(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      160(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      192(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      224(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+
+wide1x4store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VMOVUPD Y5, 160(SI)
+	VMOVUPD Y6, 192(SI)
+	VMOVUPD Y7, 224(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000004, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
+	SUBQ    $0x00000020, R13
+	JMP     wide1x4
+
+wide1x2:
+	CMPQ   R13, $0x00000010
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide1x2fold
+
+wide1x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VFMADD231PD  (BX), Y13, Y0
+	VFMADD231PD  32(BX), Y13, Y1
+	VFMADD231PD  (BX)(R15*1), Y13, Y2
+	VFMADD231PD  32(BX)(R15*1), Y13, Y3
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide1x2loop
+
+wide1x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide1x2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+
+wide1x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+
+wide1x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide1x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide1x2leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	JMP     wide1x2deriv
+
+wide1x2leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+
+wide1x2deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide1x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide1x2store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide1x2leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	JMP     wide1x2store
+
+wide1x2leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+
+wide1x2store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000010, R13
+	JMP     wide1x2
+
+wide2x3:
+	CMPQ   R13, $0x00000018
+	JLT    wide2x2
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -10890,8 +12173,17 @@ wide2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x3fold
 
-wide2loop:
+wide2x3loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VBROADCASTSD (SI)(R8*1), Y14
 	VMOVUPD      (BX), Y12
@@ -10915,39 +12207,42 @@ wide2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2loop
-	CMPB         136(DI), $0x00
-	JE           wide2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      128(SI), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      160(SI), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      64(SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      96(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      128(SI)(R11*1), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      160(SI)(R11*1), Y12
-	VADDPD       Y12, Y11, Y11
+	JNZ          wide2x3loop
 
-wide2bias:
+wide2x3fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x3bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 128(SI), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 160(SI), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 128(SI)(R11*1), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 160(SI)(R11*1), Y12
+	VADDPD  Y12, Y11, Y11
+
+wide2x3bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2act
+	JZ      wide2x3act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y6, Y6
@@ -10967,13 +12262,13 @@ wide2bias:
 	VADDPD  Y12, Y5, Y5
 	VADDPD  Y12, Y11, Y11
 
-wide2act:
+wide2x3act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2deriv
+	JZ      wide2x3deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2leaky
+	JNE     wide2x3leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -10986,9 +12281,9 @@ wide2act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide2deriv
+	JMP     wide2x3deriv
 
-wide2leaky:
+wide2x3leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -11015,13 +12310,13 @@ wide2leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide2deriv:
+wide2x3deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2store
+	JZ      wide2x3store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -11031,7 +12326,7 @@ wide2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2leakyderiv
+	JNE     wide2x3leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -11068,9 +12363,9 @@ wide2deriv:
 	VMOVUPD 160(SI)(AX*1), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide2store
+	JMP     wide2x3store
 
-wide2leakyderiv:
+wide2x3leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -11121,7 +12416,7 @@ wide2leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide2store:
+wide2x3store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -11141,15 +12436,229 @@ wide2store:
 	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000018, R13
-	JMP     wide2
+	JMP     wide2x3
 
-wide3:
+wide2x2:
 	CMPQ   R13, $0x00000010
 	JLT    panel
 	MOVQ   24(DI), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
-	MOVQ   16(SP), DX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide2x2fold
+
+wide2x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
+	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (SI)(R8*1), Y14
+	VMOVUPD      (BX), Y12
+	VFMADD231PD  Y12, Y13, Y0
+	VFMADD231PD  Y12, Y14, Y4
+	VMOVUPD      32(BX), Y12
+	VFMADD231PD  Y12, Y13, Y1
+	VFMADD231PD  Y12, Y14, Y5
+	VMOVUPD      (BX)(R15*1), Y12
+	VFMADD231PD  Y12, Y13, Y2
+	VFMADD231PD  Y12, Y14, Y6
+	VMOVUPD      32(BX)(R15*1), Y12
+	VFMADD231PD  Y12, Y13, Y3
+	VFMADD231PD  Y12, Y14, Y7
+	ADDQ         R9, SI
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide2x2loop
+
+wide2x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide2x2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+
+wide2x2bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R14*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VADDPD  Y12, Y7, Y7
+
+wide2x2act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide2x2deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide2x2leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	JMP     wide2x2deriv
+
+wide2x2leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+
+wide2x2deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide2x2store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide2x2store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide2x2leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD 96(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD (SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 32(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD 64(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 96(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	JMP     wide2x2store
+
+wide2x2leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      96(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      (SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      32(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      64(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      96(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+
+wide2x2store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, (SI)(R11*1)
+	VMOVUPD Y5, 32(SI)(R11*1)
+	VMOVUPD Y6, 64(SI)(R11*1)
+	VMOVUPD Y7, 96(SI)(R11*1)
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000002, R15, R15
+	ADDQ    R15, (SP)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
+	SUBQ    $0x00000010, R13
+	JMP     wide2x2
+
+wide3x2:
+	CMPQ   R13, $0x00000010
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -11163,8 +12672,16 @@ wide3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	TESTQ  CX, CX
+	JZ     wide3x2fold
 
-wide3loop:
+wide3x2loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         R10, DX
 	VBROADCASTSD (SI), Y13
 	VBROADCASTSD (SI)(R8*1), Y14
 	VBROADCASTSD (SI)(R8*2), Y15
@@ -11187,39 +12704,42 @@ wide3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3loop
-	CMPB         136(DI), $0x00
-	JE           wide3bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      64(SI), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      96(SI), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      64(SI)(R11*1), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      96(SI)(R11*1), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      64(SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      96(SI)(R11*2), Y12
-	VADDPD       Y12, Y11, Y11
+	JNZ          wide3x2loop
 
-wide3bias:
+wide3x2fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide3x2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 96(SI), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 96(SI)(R11*1), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 64(SI)(R11*2), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 96(SI)(R11*2), Y12
+	VADDPD  Y12, Y11, Y11
+
+wide3x2bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3act
+	JZ      wide3x2act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y4, Y4
@@ -11237,13 +12757,13 @@ wide3bias:
 	VADDPD  Y12, Y7, Y7
 	VADDPD  Y12, Y11, Y11
 
-wide3act:
+wide3x2act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3deriv
+	JZ      wide3x2deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3leaky
+	JNE     wide3x2leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -11256,9 +12776,9 @@ wide3act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide3deriv
+	JMP     wide3x2deriv
 
-wide3leaky:
+wide3x2leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -11285,13 +12805,13 @@ wide3leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide3deriv:
+wide3x2deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3store
+	JZ      wide3x2store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -11301,7 +12821,7 @@ wide3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3leakyderiv
+	JNE     wide3x2leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -11338,9 +12858,9 @@ wide3deriv:
 	VMOVUPD 96(SI)(AX*2), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide3store
+	JMP     wide3x2store
 
-wide3leakyderiv:
+wide3x2leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -11391,7 +12911,7 @@ wide3leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide3store:
+wide3x2store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -11411,7 +12931,7 @@ wide3store:
 	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000010, R13
-	JMP     wide3
+	JMP     wide3x2
 
 panel:
 	TESTQ   R13, R13
@@ -11472,8 +12992,15 @@ fullheight:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r6v2fold
 
 r6v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -11499,37 +13026,39 @@ r6v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2loop
-	CMPB         137(DI), $0x00
-	JNE          r6v2transposed
-	CMPB         136(DI), $0x00
-	JE           r6v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y11, Y11
+
+r6v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r6v2transposed
+	CMPB    136(DI), $0x00
+	JE      r6v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y11, Y11
 
 r6v2bias:
 	MOVQ    144(DI), SI
@@ -11816,99 +13345,99 @@ r6v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y10, Y8, Y12
 	VUNPCKHPD    Y10, Y8, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y11, Y9, Y12
 	VUNPCKHPD    Y11, Y9, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 	JMP          r6v2next
 
 fullheight5:
@@ -11924,8 +13453,15 @@ fullheight5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r5v2fold
 
 r5v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -11948,33 +13484,35 @@ r5v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2loop
-	CMPB         137(DI), $0x00
-	JNE          r5v2transposed
-	CMPB         136(DI), $0x00
-	JE           r5v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y9, Y9
+
+r5v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r5v2transposed
+	CMPB    136(DI), $0x00
+	JE      r5v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y8, Y8
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y9, Y9
 
 r5v2bias:
 	MOVQ    144(DI), SI
@@ -12183,18 +13721,18 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVUPS      X13, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X8, 32(DX)(BX*1)
 	VPERMILPD    $0x01, X8, X8
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X8, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
@@ -12219,53 +13757,54 @@ r5v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X13, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X9, 32(DX)(BX*1)
 	VPERMILPD    $0x01, X9, X9
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X9, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VMOVSD       X13, 32(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r5v2next
 
 r5v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       32(DX)(BX*1), X8, X12
 	VMOVSD       X12, 32(DX)(BX*1)
@@ -12273,47 +13812,47 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       32(DX)(BX*1), X8, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y8, X8
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X8, X8
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       32(DX)(BX*1), X9, X12
 	VMOVSD       X12, 32(DX)(BX*1)
@@ -12321,15 +13860,14 @@ r5v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       32(DX)(BX*1), X9, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y9, X9
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
+	VADDSD       32(DX)(BX*1), X13, X12
 	VMOVSD       X12, 32(DX)(BX*1)
-	VPERMILPD    $0x01, X9, X9
+	VPERMILPD    $0x01, X13, X13
 	JMP          r5v2next
 
 fullheight4:
@@ -12343,8 +13881,15 @@ fullheight4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r4v2fold
 
 r4v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12364,29 +13909,31 @@ r4v2loop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2loop
-	CMPB         137(DI), $0x00
-	JNE          r4v2transposed
-	CMPB         136(DI), $0x00
-	JE           r4v2bias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMOVUPD      32(SI)(R11*1), Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMOVUPD      32(SI)(R11*2), Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMOVUPD      32(SI), Y12
-	VADDPD       Y12, Y7, Y7
+
+r4v2fold:
+	CMPB    137(DI), $0x00
+	JNE     r4v2transposed
+	CMPB    136(DI), $0x00
+	JE      r4v2bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y5, Y5
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y7, Y7
 
 r4v2bias:
 	MOVQ    144(DI), SI
@@ -12601,67 +14148,67 @@ r4v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y6, Y4, Y12
 	VUNPCKHPD    Y6, Y4, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y7, Y5, Y12
 	VUNPCKHPD    Y7, Y5, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 	JMP          r4v2next
 
 fullheight3:
@@ -12677,10 +14224,15 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12694,6 +14246,8 @@ r3v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12715,6 +14269,8 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -12897,18 +14453,18 @@ r3v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
 	VMOVUPS      X13, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X4, 16(DX)(BX*1)
 	VPERMILPD    $0x01, X4, X4
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X4, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
@@ -12921,37 +14477,38 @@ r3v2transposed:
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
 	VMOVUPS      X13, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X5, 16(DX)(BX*1)
 	VPERMILPD    $0x01, X5, X5
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X5, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VMOVSD       X13, 16(DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r3v2next
 
 r3v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       16(DX)(BX*1), X4, X12
 	VMOVSD       X12, 16(DX)(BX*1)
@@ -12959,31 +14516,31 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       16(DX)(BX*1), X4, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y4, X4
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X4, X4
+	VPERMILPD    $0x01, X13, X13
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       16(DX)(BX*1), X5, X12
 	VMOVSD       X12, 16(DX)(BX*1)
@@ -12991,15 +14548,14 @@ r3v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       16(DX)(BX*1), X5, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VEXTRACTF128 $0x01, Y5, X5
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
+	VADDSD       16(DX)(BX*1), X13, X12
 	VMOVSD       X12, 16(DX)(BX*1)
-	VPERMILPD    $0x01, X5, X5
+	VPERMILPD    $0x01, X13, X13
 	JMP          r3v2next
 
 fullheight2:
@@ -13011,10 +14567,15 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13025,6 +14586,8 @@ r2v2loop:
 	VFMADD231PD  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13043,6 +14606,8 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13210,35 +14775,35 @@ r2v2transposedadd:
 	VUNPCKLPD    Y2, Y0, Y12
 	VUNPCKHPD    Y2, Y0, Y13
 	IMUL3Q       $0x00000000, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000001, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VUNPCKLPD    Y3, Y1, Y12
 	VUNPCKHPD    Y3, Y1, Y13
 	IMUL3Q       $0x00000004, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y12, X12
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	IMUL3Q       $0x00000005, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	VEXTRACTF128 $0x01, Y13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 	JMP          r2v2next
 
 fullheight1:
@@ -13250,10 +14815,15 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13261,6 +14831,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13268,6 +14840,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13275,6 +14849,8 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13290,6 +14866,8 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -13398,33 +14976,34 @@ r1v2next:
 r1v2transposed:
 	CMPB         136(DI), $0x00
 	JNE          r1v2transposedadd
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VMOVSD       X0, (DX)(BX*1)
 	VPERMILPD    $0x01, X0, X0
 	IMUL3Q       $0x00000001, R11, BX
 	VMOVSD       X0, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VMOVSD       X1, (DX)(BX*1)
 	VPERMILPD    $0x01, X1, X1
 	IMUL3Q       $0x00000005, R11, BX
 	VMOVSD       X1, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VMOVSD       X13, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
 	JMP          r1v2next
 
 r1v2transposedadd:
+	VEXTRACTF128 $0x01, Y0, X13
 	IMUL3Q       $0x00000000, R11, BX
 	VADDSD       (DX)(BX*1), X0, X12
 	VMOVSD       X12, (DX)(BX*1)
@@ -13432,15 +15011,15 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000001, R11, BX
 	VADDSD       (DX)(BX*1), X0, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y0, X0
 	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000003, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X0, X0
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
 	IMUL3Q       $0x00000004, R11, BX
 	VADDSD       (DX)(BX*1), X1, X12
 	VMOVSD       X12, (DX)(BX*1)
@@ -13448,15 +15027,14 @@ r1v2transposedadd:
 	IMUL3Q       $0x00000005, R11, BX
 	VADDSD       (DX)(BX*1), X1, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VEXTRACTF128 $0x01, Y1, X1
 	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VPERMILPD    $0x01, X13, X13
 	IMUL3Q       $0x00000007, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
+	VADDSD       (DX)(BX*1), X13, X12
 	VMOVSD       X12, (DX)(BX*1)
-	VPERMILPD    $0x01, X1, X1
+	VPERMILPD    $0x01, X13, X13
 	JMP          r1v2next
 
 tail2:
@@ -13498,8 +15076,15 @@ tail2height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r6v2tailfold
 
 r6v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -13525,37 +15110,39 @@ r6v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r6v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r6v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r6v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y9, Y9
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y10, Y10
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y11, Y11
+
+r6v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r6v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r6v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y8, Y8
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y9, Y9
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y10, Y10
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y11, Y11
 
 r6v2tailbias:
 	MOVQ       144(DI), SI
@@ -14059,31 +15646,31 @@ r6v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -14091,31 +15678,31 @@ r6v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd8:
 	VUNPCKLPD Y10, Y8, Y12
@@ -14123,31 +15710,31 @@ r6v2tailtadd8:
 	CMPQ      R13, $0x00000000
 	JLE       r6v2tailtadd9
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v2tailtadd10
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd10:
 	CMPQ    R13, $0x00000001
 	JLE     r6v2tailtadd11
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v2tailtadd12
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd12:
 	VUNPCKLPD Y3, Y1, Y12
@@ -14155,31 +15742,31 @@ r6v2tailtadd12:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v2tailtadd16:
 	VUNPCKLPD Y7, Y5, Y12
@@ -14187,31 +15774,31 @@ r6v2tailtadd16:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd17
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v2tailtadd17:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd18
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd18:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd19
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v2tailtadd19:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd20
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v2tailtadd20:
 	VUNPCKLPD Y11, Y9, Y12
@@ -14219,31 +15806,31 @@ r6v2tailtadd20:
 	CMPQ      R13, $0x00000004
 	JLE       r6v2tailtadd21
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v2tailtadd21:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r6v2tailtadd22
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd22:
 	CMPQ    R13, $0x00000005
 	JLE     r6v2tailtadd23
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v2tailtadd23:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r6v2tailtadd24
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v2tailtadd24:
 	JMP r6v2tailnext
@@ -14261,8 +15848,15 @@ tail2height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r5v2tailfold
 
 r5v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -14285,33 +15879,35 @@ r5v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r5v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r5v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r5v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y8, Y8
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y9, Y9
+
+r5v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r5v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r5v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y8, Y8
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y9, Y9
 
 r5v2tailbias:
 	MOVQ       144(DI), SI
@@ -14651,10 +16247,11 @@ r5v2tailt7:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v2tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X8, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X8, 32(DX)(BX*1)
 
 r5v2tailt9:
 	VPERMILPD $0x01, X8, X8
@@ -14664,21 +16261,20 @@ r5v2tailt9:
 	VMOVSD    X8, 32(DX)(BX*1)
 
 r5v2tailt10:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000002
-	JLE          r5v2tailt11
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X8, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v2tailt11
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v2tailt11:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v2tailt12
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X8, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v2tailt12:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
@@ -14735,10 +16331,11 @@ r5v2tailt19:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v2tailt20:
-	CMPQ   R13, $0x00000004
-	JLE    r5v2tailt21
-	IMUL3Q $0x00000004, R11, BX
-	VMOVSD X9, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000004
+	JLE          r5v2tailt21
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X9, 32(DX)(BX*1)
 
 r5v2tailt21:
 	VPERMILPD $0x01, X9, X9
@@ -14748,21 +16345,20 @@ r5v2tailt21:
 	VMOVSD    X9, 32(DX)(BX*1)
 
 r5v2tailt22:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x00000006
-	JLE          r5v2tailt23
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X9, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r5v2tailt23
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v2tailt23:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailt24
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X9, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v2tailt24:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v2tailnext
 
 r5v2tailtransposedadd:
@@ -14771,31 +16367,31 @@ r5v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -14803,38 +16399,39 @@ r5v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r5v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r5v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v2tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 32(DX)(BX*1), X8, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y8, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v2tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       32(DX)(BX*1), X8, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v2tailtadd9:
 	VPERMILPD $0x01, X8, X8
@@ -14845,53 +16442,52 @@ r5v2tailtadd9:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd10:
-	VEXTRACTF128 $0x01, Y8, X8
-	CMPQ         R13, $0x00000002
-	JLE          r5v2tailtadd11
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X8, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v2tailtadd11
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v2tailtadd11:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v2tailtadd12
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    32(DX)(BX*1), X8, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd12:
-	VPERMILPD $0x01, X8, X8
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
 	JLE       r5v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r5v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v2tailtadd16:
 	VUNPCKLPD Y7, Y5, Y12
@@ -14899,38 +16495,39 @@ r5v2tailtadd16:
 	CMPQ      R13, $0x00000004
 	JLE       r5v2tailtadd17
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v2tailtadd17:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r5v2tailtadd18
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd18:
 	CMPQ    R13, $0x00000005
 	JLE     r5v2tailtadd19
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v2tailtadd19:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r5v2tailtadd20
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v2tailtadd20:
-	CMPQ   R13, $0x00000004
-	JLE    r5v2tailtadd21
-	IMUL3Q $0x00000004, R11, BX
-	VADDSD 32(DX)(BX*1), X9, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y9, X13
+	CMPQ         R13, $0x00000004
+	JLE          r5v2tailtadd21
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       32(DX)(BX*1), X9, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v2tailtadd21:
 	VPERMILPD $0x01, X9, X9
@@ -14941,23 +16538,22 @@ r5v2tailtadd21:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd22:
-	VEXTRACTF128 $0x01, Y9, X9
-	CMPQ         R13, $0x00000006
-	JLE          r5v2tailtadd23
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       32(DX)(BX*1), X9, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r5v2tailtadd23
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v2tailtadd23:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r5v2tailtadd24
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    32(DX)(BX*1), X9, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v2tailtadd24:
-	VPERMILPD $0x01, X9, X9
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v2tailnext
 
 tail2height4:
@@ -14971,8 +16567,15 @@ tail2height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
+	TESTQ  CX, CX
+	JZ     r4v2tailfold
 
 r4v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -14992,29 +16595,31 @@ r4v2tailloop:
 	ADDQ         R10, BX
 	DECQ         CX
 	JNZ          r4v2tailloop
-	CMPB         137(DI), $0x00
-	JNE          r4v2tailtransposed
-	CMPB         136(DI), $0x00
-	JE           r4v2tailbias
-	MOVQ         DX, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y0, Y0
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y1, Y1
-	VMOVUPD      (SI)(R11*1), Y12
-	VADDPD       Y12, Y2, Y2
-	VMASKMOVPD   32(SI)(R11*1), Y15, Y12
-	VADDPD       Y12, Y3, Y3
-	VMOVUPD      (SI)(R11*2), Y12
-	VADDPD       Y12, Y4, Y4
-	VMASKMOVPD   32(SI)(R11*2), Y15, Y12
-	VADDPD       Y12, Y5, Y5
-	LEAQ         (SI)(R11*2), SI
-	ADDQ         R11, SI
-	VMOVUPD      (SI), Y12
-	VADDPD       Y12, Y6, Y6
-	VMASKMOVPD   32(SI), Y15, Y12
-	VADDPD       Y12, Y7, Y7
+
+r4v2tailfold:
+	CMPB       137(DI), $0x00
+	JNE        r4v2tailtransposed
+	CMPB       136(DI), $0x00
+	JE         r4v2tailbias
+	MOVQ       DX, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y0, Y0
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y1, Y1
+	VMOVUPD    (SI)(R11*1), Y12
+	VADDPD     Y12, Y2, Y2
+	VMASKMOVPD 32(SI)(R11*1), Y15, Y12
+	VADDPD     Y12, Y3, Y3
+	VMOVUPD    (SI)(R11*2), Y12
+	VADDPD     Y12, Y4, Y4
+	VMASKMOVPD 32(SI)(R11*2), Y15, Y12
+	VADDPD     Y12, Y5, Y5
+	LEAQ       (SI)(R11*2), SI
+	ADDQ       R11, SI
+	VMOVUPD    (SI), Y12
+	VADDPD     Y12, Y6, Y6
+	VMASKMOVPD 32(SI), Y15, Y12
+	VADDPD     Y12, Y7, Y7
 
 r4v2tailbias:
 	MOVQ       144(DI), SI
@@ -15374,31 +16979,31 @@ r4v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd4:
 	VUNPCKLPD Y6, Y4, Y12
@@ -15406,31 +17011,31 @@ r4v2tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r4v2tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v2tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r4v2tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v2tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd8:
 	VUNPCKLPD Y3, Y1, Y12
@@ -15438,31 +17043,31 @@ r4v2tailtadd8:
 	CMPQ      R13, $0x00000004
 	JLE       r4v2tailtadd9
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd10
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd10:
 	CMPQ    R13, $0x00000005
 	JLE     r4v2tailtadd11
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd12
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v2tailtadd12:
 	VUNPCKLPD Y7, Y5, Y12
@@ -15470,31 +17075,31 @@ r4v2tailtadd12:
 	CMPQ      R13, $0x00000004
 	JLE       r4v2tailtadd13
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v2tailtadd13:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r4v2tailtadd14
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd14:
 	CMPQ    R13, $0x00000005
 	JLE     r4v2tailtadd15
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v2tailtadd15:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r4v2tailtadd16
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v2tailtadd16:
 	JMP r4v2tailnext
@@ -15512,10 +17117,15 @@ tail2height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2tailrest
 
 r3v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15529,6 +17139,8 @@ r3v2tailloop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15550,6 +17162,8 @@ r3v2tailrest:
 	JZ   r3v2tailfold
 
 r3v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -15807,10 +17421,11 @@ r3v2tailt3:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v2tailt4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailt5
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X4, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailt5
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X4, 16(DX)(BX*1)
 
 r3v2tailt5:
 	VPERMILPD $0x01, X4, X4
@@ -15820,21 +17435,20 @@ r3v2tailt5:
 	VMOVSD    X4, 16(DX)(BX*1)
 
 r3v2tailt6:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r3v2tailt7
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v2tailt7
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v2tailt7:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v2tailt8
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X4, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v2tailt8:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
@@ -15863,10 +17477,11 @@ r3v2tailt11:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v2tailt12:
-	CMPQ   R13, $0x00000004
-	JLE    r3v2tailt13
-	IMUL3Q $0x00000004, R11, BX
-	VMOVSD X5, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000004
+	JLE          r3v2tailt13
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X5, 16(DX)(BX*1)
 
 r3v2tailt13:
 	VPERMILPD $0x01, X5, X5
@@ -15876,21 +17491,20 @@ r3v2tailt13:
 	VMOVSD    X5, 16(DX)(BX*1)
 
 r3v2tailt14:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x00000006
-	JLE          r3v2tailt15
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X5, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r3v2tailt15
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v2tailt15:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailt16
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X5, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v2tailt16:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v2tailnext
 
 r3v2tailtransposedadd:
@@ -15899,38 +17513,39 @@ r3v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r3v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r3v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r3v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r3v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v2tailtadd5
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 16(DX)(BX*1), X4, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v2tailtadd5
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       16(DX)(BX*1), X4, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v2tailtadd5:
 	VPERMILPD $0x01, X4, X4
@@ -15941,60 +17556,60 @@ r3v2tailtadd5:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd6:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r3v2tailtadd7
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X4, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v2tailtadd7
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v2tailtadd7:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v2tailtadd8
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    16(DX)(BX*1), X4, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd8:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	VUNPCKLPD Y3, Y1, Y12
 	VUNPCKHPD Y3, Y1, Y13
 	CMPQ      R13, $0x00000004
 	JLE       r3v2tailtadd9
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v2tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r3v2tailtadd10
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd10:
 	CMPQ    R13, $0x00000005
 	JLE     r3v2tailtadd11
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v2tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r3v2tailtadd12
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v2tailtadd12:
-	CMPQ   R13, $0x00000004
-	JLE    r3v2tailtadd13
-	IMUL3Q $0x00000004, R11, BX
-	VADDSD 16(DX)(BX*1), X5, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y5, X13
+	CMPQ         R13, $0x00000004
+	JLE          r3v2tailtadd13
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       16(DX)(BX*1), X5, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v2tailtadd13:
 	VPERMILPD $0x01, X5, X5
@@ -16005,23 +17620,22 @@ r3v2tailtadd13:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd14:
-	VEXTRACTF128 $0x01, Y5, X5
-	CMPQ         R13, $0x00000006
-	JLE          r3v2tailtadd15
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       16(DX)(BX*1), X5, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r3v2tailtadd15
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v2tailtadd15:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r3v2tailtadd16
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    16(DX)(BX*1), X5, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v2tailtadd16:
-	VPERMILPD $0x01, X5, X5
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v2tailnext
 
 tail2height2:
@@ -16033,10 +17647,15 @@ tail2height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2tailrest
 
 r2v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16047,6 +17666,8 @@ r2v2tailloop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16065,6 +17686,8 @@ r2v2tailrest:
 	JZ   r2v2tailfold
 
 r2v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16305,31 +17928,31 @@ r2v2tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r2v2tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v2tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r2v2tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r2v2tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v2tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r2v2tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd4:
 	VUNPCKLPD Y3, Y1, Y12
@@ -16337,31 +17960,31 @@ r2v2tailtadd4:
 	CMPQ      R13, $0x00000004
 	JLE       r2v2tailtadd5
 	IMUL3Q    $0x00000004, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v2tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000006
 	JLE          r2v2tailtadd6
 	IMUL3Q       $0x00000006, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd6:
 	CMPQ    R13, $0x00000005
 	JLE     r2v2tailtadd7
 	IMUL3Q  $0x00000005, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v2tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000007
 	JLE          r2v2tailtadd8
 	IMUL3Q       $0x00000007, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v2tailtadd8:
 	JMP r2v2tailnext
@@ -16375,10 +17998,15 @@ tail2height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2tailrest
 
 r1v2tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16386,6 +18014,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16393,6 +18023,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16400,6 +18032,8 @@ r1v2tailloop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16415,6 +18049,8 @@ r1v2tailrest:
 	JZ   r1v2tailfold
 
 r1v2tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMASKMOVPD   32(BX), Y15, Y13
 	VBROADCASTSD (SI), Y14
@@ -16540,12 +18176,13 @@ r1v2tailnext:
 	JMP    nextpanel
 
 r1v2tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v2tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v2tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X0, (DX)(BX*1)
 
 r1v2tailt1:
 	VPERMILPD $0x01, X0, X0
@@ -16555,25 +18192,25 @@ r1v2tailt1:
 	VMOVSD    X0, (DX)(BX*1)
 
 r1v2tailt2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v2tailt3
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v2tailt3
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v2tailt3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v2tailt4
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X0, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v2tailt4:
-	VPERMILPD $0x01, X0, X0
-	CMPQ      R13, $0x00000004
-	JLE       r1v2tailt5
-	IMUL3Q    $0x00000004, R11, BX
-	VMOVSD    X1, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000004
+	JLE          r1v2tailt5
+	IMUL3Q       $0x00000004, R11, BX
+	VMOVSD       X1, (DX)(BX*1)
 
 r1v2tailt5:
 	VPERMILPD $0x01, X1, X1
@@ -16583,29 +18220,29 @@ r1v2tailt5:
 	VMOVSD    X1, (DX)(BX*1)
 
 r1v2tailt6:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x00000006
-	JLE          r1v2tailt7
-	IMUL3Q       $0x00000006, R11, BX
-	VMOVSD       X1, (DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r1v2tailt7
+	IMUL3Q $0x00000006, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v2tailt7:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailt8
 	IMUL3Q    $0x00000007, R11, BX
-	VMOVSD    X1, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v2tailt8:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v2tailnext
 
 r1v2tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v2tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD (DX)(BX*1), X0, X12
-	VMOVSD X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v2tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       (DX)(BX*1), X0, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v2tailtadd1:
 	VPERMILPD $0x01, X0, X0
@@ -16616,28 +18253,28 @@ r1v2tailtadd1:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v2tailtadd3
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v2tailtadd3
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v2tailtadd3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v2tailtadd4
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    (DX)(BX*1), X0, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd4:
-	VPERMILPD $0x01, X0, X0
-	CMPQ      R13, $0x00000004
-	JLE       r1v2tailtadd5
-	IMUL3Q    $0x00000004, R11, BX
-	VADDSD    (DX)(BX*1), X1, X12
-	VMOVSD    X12, (DX)(BX*1)
+	VPERMILPD    $0x01, X13, X13
+	VEXTRACTF128 $0x01, Y1, X13
+	CMPQ         R13, $0x00000004
+	JLE          r1v2tailtadd5
+	IMUL3Q       $0x00000004, R11, BX
+	VADDSD       (DX)(BX*1), X1, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v2tailtadd5:
 	VPERMILPD $0x01, X1, X1
@@ -16648,23 +18285,22 @@ r1v2tailtadd5:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd6:
-	VEXTRACTF128 $0x01, Y1, X1
-	CMPQ         R13, $0x00000006
-	JLE          r1v2tailtadd7
-	IMUL3Q       $0x00000006, R11, BX
-	VADDSD       (DX)(BX*1), X1, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000006
+	JLE    r1v2tailtadd7
+	IMUL3Q $0x00000006, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v2tailtadd7:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000007
 	JLE       r1v2tailtadd8
 	IMUL3Q    $0x00000007, R11, BX
-	VADDSD    (DX)(BX*1), X1, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v2tailtadd8:
-	VPERMILPD $0x01, X1, X1
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v2tailnext
 
 tail1:
@@ -16706,10 +18342,15 @@ tail1height:
 	VXORPS Y11, Y11, Y11
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r6v1tailrest
 
 r6v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -16726,6 +18367,8 @@ r6v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -16750,6 +18393,8 @@ r6v1tailrest:
 	JZ   r6v1tailfold
 
 r6v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17135,31 +18780,31 @@ r6v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r6v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r6v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r6v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -17167,31 +18812,31 @@ r6v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r6v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r6v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r6v1tailtadd8:
 	VUNPCKLPD Y5, Y4, Y12
@@ -17199,31 +18844,31 @@ r6v1tailtadd8:
 	CMPQ      R13, $0x00000000
 	JLE       r6v1tailtadd9
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    32(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 32(DX)(BX*1)
+	VADDPD    32(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 32(DX)(BX*1)
 
 r6v1tailtadd9:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r6v1tailtadd10
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       32(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v1tailtadd10:
 	CMPQ    R13, $0x00000001
 	JLE     r6v1tailtadd11
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  32(DX)(BX*1), X13, X13
-	VMOVUPS X13, 32(DX)(BX*1)
+	VADDPD  32(DX)(BX*1), X13, X14
+	VMOVUPS X14, 32(DX)(BX*1)
 
 r6v1tailtadd11:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r6v1tailtadd12
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       32(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 32(DX)(BX*1)
+	VADDPD       32(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 32(DX)(BX*1)
 
 r6v1tailtadd12:
 	JMP r6v1tailnext
@@ -17241,10 +18886,15 @@ tail1height5:
 	VXORPS Y9, Y9, Y9
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r5v1tailrest
 
 r5v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17259,6 +18909,8 @@ r5v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y5
@@ -17281,6 +18933,8 @@ r5v1tailrest:
 	JZ   r5v1tailfold
 
 r5v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17594,10 +19248,11 @@ r5v1tailt7:
 	VMOVUPS      X13, 16(DX)(BX*1)
 
 r5v1tailt8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailt9
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X4, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailt9
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X4, 32(DX)(BX*1)
 
 r5v1tailt9:
 	VPERMILPD $0x01, X4, X4
@@ -17607,21 +19262,20 @@ r5v1tailt9:
 	VMOVSD    X4, 32(DX)(BX*1)
 
 r5v1tailt10:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r5v1tailt11
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X4, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v1tailt11
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 32(DX)(BX*1)
 
 r5v1tailt11:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v1tailt12
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X4, 32(DX)(BX*1)
+	VMOVSD    X13, 32(DX)(BX*1)
 
 r5v1tailt12:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v1tailnext
 
 r5v1tailtransposedadd:
@@ -17630,31 +19284,31 @@ r5v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r5v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r5v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r5v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -17662,38 +19316,39 @@ r5v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r5v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r5v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r5v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r5v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r5v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r5v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r5v1tailtadd8:
-	CMPQ   R13, $0x00000000
-	JLE    r5v1tailtadd9
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 32(DX)(BX*1), X4, X12
-	VMOVSD X12, 32(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y4, X13
+	CMPQ         R13, $0x00000000
+	JLE          r5v1tailtadd9
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       32(DX)(BX*1), X4, X12
+	VMOVSD       X12, 32(DX)(BX*1)
 
 r5v1tailtadd9:
 	VPERMILPD $0x01, X4, X4
@@ -17704,23 +19359,22 @@ r5v1tailtadd9:
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v1tailtadd10:
-	VEXTRACTF128 $0x01, Y4, X4
-	CMPQ         R13, $0x00000002
-	JLE          r5v1tailtadd11
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       32(DX)(BX*1), X4, X12
-	VMOVSD       X12, 32(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r5v1tailtadd11
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 32(DX)(BX*1), X13, X12
+	VMOVSD X12, 32(DX)(BX*1)
 
 r5v1tailtadd11:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r5v1tailtadd12
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    32(DX)(BX*1), X4, X12
+	VADDSD    32(DX)(BX*1), X13, X12
 	VMOVSD    X12, 32(DX)(BX*1)
 
 r5v1tailtadd12:
-	VPERMILPD $0x01, X4, X4
+	VPERMILPD $0x01, X13, X13
 	JMP       r5v1tailnext
 
 tail1height4:
@@ -17734,10 +19388,15 @@ tail1height4:
 	VXORPS Y7, Y7, Y7
 	LEAQ   (SI)(R8*2), AX
 	ADDQ   R8, AX
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r4v1tailrest
 
 r4v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -17750,6 +19409,8 @@ r4v1tailloop:
 	ADDQ         R9, SI
 	ADDQ         R9, AX
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
@@ -17770,6 +19431,8 @@ r4v1tailrest:
 	JZ   r4v1tailfold
 
 r4v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18055,31 +19718,31 @@ r4v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r4v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r4v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r4v1tailtadd4:
 	VUNPCKLPD Y3, Y2, Y12
@@ -18087,31 +19750,31 @@ r4v1tailtadd4:
 	CMPQ      R13, $0x00000000
 	JLE       r4v1tailtadd5
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    16(DX)(BX*1), X12, X12
-	VMOVUPS   X12, 16(DX)(BX*1)
+	VADDPD    16(DX)(BX*1), X12, X14
+	VMOVUPS   X14, 16(DX)(BX*1)
 
 r4v1tailtadd5:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r4v1tailtadd6
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       16(DX)(BX*1), X12, X12
-	VMOVUPS      X12, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X12, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v1tailtadd6:
 	CMPQ    R13, $0x00000001
 	JLE     r4v1tailtadd7
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  16(DX)(BX*1), X13, X13
-	VMOVUPS X13, 16(DX)(BX*1)
+	VADDPD  16(DX)(BX*1), X13, X14
+	VMOVUPS X14, 16(DX)(BX*1)
 
 r4v1tailtadd7:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r4v1tailtadd8
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       16(DX)(BX*1), X13, X13
-	VMOVUPS      X13, 16(DX)(BX*1)
+	VADDPD       16(DX)(BX*1), X13, X14
+	VMOVUPS      X14, 16(DX)(BX*1)
 
 r4v1tailtadd8:
 	JMP r4v1tailnext
@@ -18129,10 +19792,15 @@ tail1height3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r3v1tailrest
 
 r3v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18142,6 +19810,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y3
@@ -18151,6 +19821,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -18160,6 +19832,8 @@ r3v1tailloop:
 	VFMADD231PD  Y12, Y14, Y8
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y9
@@ -18177,6 +19851,8 @@ r3v1tailrest:
 	JZ   r3v1tailfold
 
 r3v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18387,10 +20063,11 @@ r3v1tailt3:
 	VMOVUPS      X13, (DX)(BX*1)
 
 r3v1tailt4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailt5
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X2, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailt5
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X2, 16(DX)(BX*1)
 
 r3v1tailt5:
 	VPERMILPD $0x01, X2, X2
@@ -18400,21 +20077,20 @@ r3v1tailt5:
 	VMOVSD    X2, 16(DX)(BX*1)
 
 r3v1tailt6:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000002
-	JLE          r3v1tailt7
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X2, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v1tailt7
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, 16(DX)(BX*1)
 
 r3v1tailt7:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v1tailt8
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X2, 16(DX)(BX*1)
+	VMOVSD    X13, 16(DX)(BX*1)
 
 r3v1tailt8:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v1tailnext
 
 r3v1tailtransposedadd:
@@ -18423,38 +20099,39 @@ r3v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r3v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r3v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r3v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r3v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r3v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r3v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r3v1tailtadd4:
-	CMPQ   R13, $0x00000000
-	JLE    r3v1tailtadd5
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD 16(DX)(BX*1), X2, X12
-	VMOVSD X12, 16(DX)(BX*1)
+	VEXTRACTF128 $0x01, Y2, X13
+	CMPQ         R13, $0x00000000
+	JLE          r3v1tailtadd5
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       16(DX)(BX*1), X2, X12
+	VMOVSD       X12, 16(DX)(BX*1)
 
 r3v1tailtadd5:
 	VPERMILPD $0x01, X2, X2
@@ -18465,23 +20142,22 @@ r3v1tailtadd5:
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v1tailtadd6:
-	VEXTRACTF128 $0x01, Y2, X2
-	CMPQ         R13, $0x00000002
-	JLE          r3v1tailtadd7
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       16(DX)(BX*1), X2, X12
-	VMOVSD       X12, 16(DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r3v1tailtadd7
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD 16(DX)(BX*1), X13, X12
+	VMOVSD X12, 16(DX)(BX*1)
 
 r3v1tailtadd7:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r3v1tailtadd8
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    16(DX)(BX*1), X2, X12
+	VADDSD    16(DX)(BX*1), X13, X12
 	VMOVSD    X12, 16(DX)(BX*1)
 
 r3v1tailtadd8:
-	VPERMILPD $0x01, X2, X2
+	VPERMILPD $0x01, X13, X13
 	JMP       r3v1tailnext
 
 tail1height2:
@@ -18493,10 +20169,15 @@ tail1height2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r2v1tailrest
 
 r2v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18504,6 +20185,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y2
@@ -18511,6 +20194,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
@@ -18518,6 +20203,8 @@ r2v1tailloop:
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
@@ -18533,6 +20220,8 @@ r2v1tailrest:
 	JZ   r2v1tailfold
 
 r2v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18713,31 +20402,31 @@ r2v1tailtransposedadd:
 	CMPQ      R13, $0x00000000
 	JLE       r2v1tailtadd1
 	IMUL3Q    $0x00000000, R11, BX
-	VADDPD    (DX)(BX*1), X12, X12
-	VMOVUPS   X12, (DX)(BX*1)
+	VADDPD    (DX)(BX*1), X12, X14
+	VMOVUPS   X14, (DX)(BX*1)
 
 r2v1tailtadd1:
 	VEXTRACTF128 $0x01, Y12, X12
 	CMPQ         R13, $0x00000002
 	JLE          r2v1tailtadd2
 	IMUL3Q       $0x00000002, R11, BX
-	VADDPD       (DX)(BX*1), X12, X12
-	VMOVUPS      X12, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X12, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v1tailtadd2:
 	CMPQ    R13, $0x00000001
 	JLE     r2v1tailtadd3
 	IMUL3Q  $0x00000001, R11, BX
-	VADDPD  (DX)(BX*1), X13, X13
-	VMOVUPS X13, (DX)(BX*1)
+	VADDPD  (DX)(BX*1), X13, X14
+	VMOVUPS X14, (DX)(BX*1)
 
 r2v1tailtadd3:
 	VEXTRACTF128 $0x01, Y13, X13
 	CMPQ         R13, $0x00000003
 	JLE          r2v1tailtadd4
 	IMUL3Q       $0x00000003, R11, BX
-	VADDPD       (DX)(BX*1), X13, X13
-	VMOVUPS      X13, (DX)(BX*1)
+	VADDPD       (DX)(BX*1), X13, X14
+	VMOVUPS      X14, (DX)(BX*1)
 
 r2v1tailtadd4:
 	JMP r2v1tailnext
@@ -18751,45 +20440,64 @@ tail1height1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R10)(R10*2), R15
+	SHLQ   $0x02, R15
+	ADDQ   BX, R15
 	SUBQ   $0x00000008, CX
 	JLT    r1v1tailrest
 
 r1v1tailloop:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y2
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y6
 	ADDQ         R9, SI
 	ADDQ         R10, BX
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y7
@@ -18803,6 +20511,8 @@ r1v1tailrest:
 	JZ   r1v1tailfold
 
 r1v1tailsingle:
+	PREFETCHT0   (R15)
+	ADDQ         R10, R15
 	VMASKMOVPD   (BX), Y15, Y12
 	VBROADCASTSD (SI), Y14
 	VFMADD231PD  Y12, Y14, Y0
@@ -18911,12 +20621,13 @@ r1v1tailnext:
 	JMP    nextpanel
 
 r1v1tailtransposed:
-	CMPB   136(DI), $0x00
-	JNE    r1v1tailtransposedadd
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailt1
-	IMUL3Q $0x00000000, R11, BX
-	VMOVSD X0, (DX)(BX*1)
+	CMPB         136(DI), $0x00
+	JNE          r1v1tailtransposedadd
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailt1
+	IMUL3Q       $0x00000000, R11, BX
+	VMOVSD       X0, (DX)(BX*1)
 
 r1v1tailt1:
 	VPERMILPD $0x01, X0, X0
@@ -18926,29 +20637,29 @@ r1v1tailt1:
 	VMOVSD    X0, (DX)(BX*1)
 
 r1v1tailt2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v1tailt3
-	IMUL3Q       $0x00000002, R11, BX
-	VMOVSD       X0, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v1tailt3
+	IMUL3Q $0x00000002, R11, BX
+	VMOVSD X13, (DX)(BX*1)
 
 r1v1tailt3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v1tailt4
 	IMUL3Q    $0x00000003, R11, BX
-	VMOVSD    X0, (DX)(BX*1)
+	VMOVSD    X13, (DX)(BX*1)
 
 r1v1tailt4:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v1tailnext
 
 r1v1tailtransposedadd:
-	CMPQ   R13, $0x00000000
-	JLE    r1v1tailtadd1
-	IMUL3Q $0x00000000, R11, BX
-	VADDSD (DX)(BX*1), X0, X12
-	VMOVSD X12, (DX)(BX*1)
+	VEXTRACTF128 $0x01, Y0, X13
+	CMPQ         R13, $0x00000000
+	JLE          r1v1tailtadd1
+	IMUL3Q       $0x00000000, R11, BX
+	VADDSD       (DX)(BX*1), X0, X12
+	VMOVSD       X12, (DX)(BX*1)
 
 r1v1tailtadd1:
 	VPERMILPD $0x01, X0, X0
@@ -18959,23 +20670,22 @@ r1v1tailtadd1:
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v1tailtadd2:
-	VEXTRACTF128 $0x01, Y0, X0
-	CMPQ         R13, $0x00000002
-	JLE          r1v1tailtadd3
-	IMUL3Q       $0x00000002, R11, BX
-	VADDSD       (DX)(BX*1), X0, X12
-	VMOVSD       X12, (DX)(BX*1)
+	CMPQ   R13, $0x00000002
+	JLE    r1v1tailtadd3
+	IMUL3Q $0x00000002, R11, BX
+	VADDSD (DX)(BX*1), X13, X12
+	VMOVSD X12, (DX)(BX*1)
 
 r1v1tailtadd3:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	CMPQ      R13, $0x00000003
 	JLE       r1v1tailtadd4
 	IMUL3Q    $0x00000003, R11, BX
-	VADDSD    (DX)(BX*1), X0, X12
+	VADDSD    (DX)(BX*1), X13, X12
 	VMOVSD    X12, (DX)(BX*1)
 
 r1v1tailtadd4:
-	VPERMILPD $0x01, X0, X0
+	VPERMILPD $0x01, X13, X13
 	JMP       r1v1tailnext
 
 nextpanel:
@@ -18988,6 +20698,58 @@ nextpanel:
 	JMP  panel
 
 done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX2F64(dst *byte, to int, src *byte, stride int, columns int, k int)
+// Requires: AVX, CMOV
+TEXT ·transposeAVX2F64(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+16(FP), AX
+	MOVQ    stride+24(FP), SI
+	MOVQ    columns+32(FP), R12
+	MOVQ    k+40(FP), R13
+	MOVQ    to+8(FP), R15
+	MOVQ    AX, BX
+	LEAQ    (BX)(SI*1), R14
+	CMPQ    R12, $0x00000001
+	CMOVQGT R14, BX
+	MOVQ    BX, CX
+	LEAQ    (CX)(SI*1), R14
+	CMPQ    R12, $0x00000002
+	CMOVQGT R14, CX
+	MOVQ    CX, DX
+	LEAQ    (DX)(SI*1), R14
+	CMPQ    R12, $0x00000003
+	CMOVQGT R14, DX
+
+loop:
+	VMOVUPS     (AX), X0
+	VINSERTF128 $0x01, (CX), Y0, Y0
+	VMOVUPS     (BX), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMOVUPD     Y2, (DI)
+	ADDQ        R15, DI
+	VMOVUPD     Y3, (DI)
+	ADDQ        R15, DI
+	VMOVUPS     16(AX), X0
+	VINSERTF128 $0x01, 16(CX), Y0, Y0
+	VMOVUPS     16(BX), X1
+	VINSERTF128 $0x01, 16(DX), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMOVUPD     Y2, (DI)
+	ADDQ        R15, DI
+	VMOVUPD     Y3, (DI)
+	ADDQ        R15, DI
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, R13
+	JG          loop
 	VZEROUPPER
 	RET
 
@@ -19025,5 +20787,64 @@ round:
 	VFMADD231PD Y12, Y13, Y11
 	DECQ        CX
 	JNZ         round
+	VZEROUPPER
+	RET
+
+// func copyPanelAVX2(dst *byte, src *byte, stride int, k int)
+// Requires: AVX, MMX+
+TEXT ·copyPanelAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ k+24(FP), CX
+	MOVQ DX, AX
+	SHLQ $0x04, AX
+	ADDQ SI, AX
+
+loop:
+	PREFETCHT0 (AX)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	ADDQ       DX, SI
+	ADDQ       DX, AX
+	ADDQ       $0x00000040, DI
+	DECQ       CX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func copyPanelsAVX2(dst *byte, src *byte, stride int, k int)
+// Requires: AVX, MMX+
+TEXT ·copyPanelsAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ k+24(FP), CX
+	MOVQ DX, AX
+	SHLQ $0x04, AX
+	ADDQ SI, AX
+	MOVQ CX, BX
+	SHLQ $0x06, BX
+	ADDQ DI, BX
+
+loop:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	VMOVUPS    Y2, (BX)
+	VMOVUPS    Y3, 32(BX)
+	ADDQ       DX, SI
+	ADDQ       DX, AX
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, BX
+	DECQ       CX
+	JNZ        loop
 	VZEROUPPER
 	RET

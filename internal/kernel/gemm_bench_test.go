@@ -19,12 +19,12 @@ type gemmCase struct {
 }
 
 func (c gemmCase) String() string {
-	s := fmt.Sprintf("%s/%dx%dx%d", c.form, c.m, c.k, c.n)
+	s := fmt.Sprintf("%s:%dx%dx%d", c.form, c.m, c.k, c.n)
 	if c.act != ActIdentity {
-		s += "/" + c.act.String()
+		s += ":" + c.act.String()
 	}
 	if c.packed {
-		s += "/packed"
+		s += ":packed"
 	}
 	return s
 }
@@ -50,8 +50,8 @@ func newCases[T Float](c gemmCase) []*Gemm[T] {
 	var all []*Gemm[T]
 	for range min(sets, 64) {
 		a, b := make([]T, c.m*c.k), make([]T, c.k*c.n)
-		fill(r, a)
-		fill(r, b)
+		randomize(r, a)
+		randomize(r, b)
 		g := &Gemm[T]{M: c.m, N: c.n, K: c.k, A: a, ARow: c.k, ACol: 1, B: b, BRow: c.n, BCol: 1, C: make([]T, c.m*c.n), CRow: c.n}
 		switch c.form {
 		case "fwd":
@@ -59,7 +59,7 @@ func newCases[T Float](c gemmCase) []*Gemm[T] {
 		case "dx":
 			g.BRow, g.BCol = 1, c.k
 			g.Epilogue.Saved, g.Epilogue.SavedRow, g.Epilogue.Deriv = make([]T, c.m*c.n), c.n, c.act
-			fill(r, g.Epilogue.Saved)
+			randomize(r, g.Epilogue.Saved)
 		case "dw":
 			g.ARow, g.ACol = 1, c.m
 		}
@@ -84,7 +84,7 @@ func benchmarkGemm[T Float](b *testing.B, peak func() float64) {
 			if threads > 1 && c.m*c.k*c.n < 1<<22 {
 				continue
 			}
-			b.Run(fmt.Sprintf("%v/threads=%d", c, threads), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%v:%d", c, threads), func(b *testing.B) {
 				all := newCases[T](c)
 				flops := 2 * float64(c.m) * float64(c.k) * float64(c.n)
 				// Rounds of some 100 µs, of which the fastest and the median are reported.

@@ -3,53 +3,123 @@ package kernel
 // region computes C's rows i0 ≤ i < i1, columns j0 ≤ j < j1. A region starts at multiples of the tile and panel sizes and
 // ends at such or at C's edge.
 func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
-	if g.K <= 0 {
-		g.empty(i0, i1, j0, j1)
-		return
-	}
-	nr := panel[T]()
 	var buf *packBuffer
-	if p.packB {
+	if p.packB || p.packA || p.swap || !g.Epilogue.inRegisters() {
 		buf = takePackBuffer()
 	}
-	sub := *g
-	sub.Packed = nil
+	if g.K <= 0 {
+		g.empty(buf, i0, i1, j0, j1)
+	}
 	for k0 := 0; k0 < g.K; k0 += p.depth {
-		depth := min(p.depth, g.K-k0)
-		last := k0+depth == g.K
-		sub.K = depth
-		sub.Accumulate = g.Accumulate || k0 > 0
-		for j := j0; j < j1; j += p.group {
-			sub.N = min(p.group, j1-j)
-			switch {
-			case g.Packed != nil:
-				sub.B, sub.BRow, sub.BCol = g.Packed.columns(j, k0), nr, g.K
-			case p.packB:
-				b := packed[T](buf)
-				packPanels(b, g.B[k0*g.BRow+j*g.BCol:], g.BRow, g.BCol, depth, sub.N)
-				sub.B, sub.BRow, sub.BCol = b, nr, depth
-			default:
-				sub.B = g.B[k0*g.BRow+j:]
+		k1 := min(k0+p.depth, g.K)
+		if p.swap {
+			g.swapped(p, buf, i0, i1, j0, j1, k0, k1)
+			continue
+		}
+		for i := i0; i < i1; {
+			end := i1
+			if p.packA {
+				end = cutRows(i, i1, p.block)
 			}
-			for i := i0; i < i1; {
-				rows := p.chunk
-				if left := i1 - i; left < rows+4 { // no chunk of one to three rows: see rowTile
-					rows = left
-				}
-				sub.M = rows
-				sub.A = g.A[i*g.ARow+k0*g.ACol:]
-				sub.C = g.C[i*g.CRow+j:]
-				sub.slice(&g.Epilogue, i, j, last)
-				multiply(&sub)
-				if last && g.Epilogue.finishes() {
-					g.finish(i, j, rows, sub.N, false)
-				}
-				i += rows
-			}
+			g.straight(p, buf, i, end, j0, j1, k0, k1)
+			i = end
 		}
 	}
 	if buf != nil {
 		giveBackPackBuffer(buf)
+	}
+}
+
+// cutRows is the end of a piece of at most n rows, a multiple of tileRows, from row i on; it leaves no last piece of one to
+// three rows, which would be tiled otherwise than at the end of a larger one (see rowTile).
+func cutRows(i, end, n int) int {
+	if end-i < n+4 {
+		return end
+	}
+	return i + n
+}
+
+// straight adds the products of columns k0 ≤ k < k1 of A to a region, and does the epilogue with the last of them.
+func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) {
+	nr := panel[T]()
+	sub := *g
+	sub.Packed = nil
+	sub.K = k1 - k0
+	sub.Accumulate = g.Accumulate || k0 > 0
+	last := k1 == g.K
+	a := g.A[i0*g.ARow+k0*g.ACol:]
+	if p.packA {
+		sub.ARow, sub.ACol = p.rowStride, 1
+		block := rows[T](buf)
+		transposeRows(block, p.rowStride, a, g.ACol, i1-i0, sub.K)
+		a = block
+	}
+	for j := j0; j < j1; j += p.group {
+		sub.N = min(p.group, j1-j)
+		switch {
+		case g.Packed != nil:
+			sub.B, sub.BRow, sub.BCol = g.Packed.columns(j, k0), nr, g.K
+		case p.packB:
+			b := panels[T](buf)
+			packPanels(b, g.B[k0*g.BRow+j*g.BCol:], g.BRow, g.BCol, sub.K, sub.N)
+			sub.B, sub.BRow, sub.BCol = b, nr, sub.K
+		default:
+			sub.B = g.B[k0*g.BRow+j:]
+		}
+		for i := i0; i < i1; {
+			end := cutRows(i, i1, p.chunk)
+			sub.M = end - i
+			sub.A = a[(i-i0)*sub.ARow:]
+			sub.C = g.C[i*g.CRow+j:]
+			sub.slice(&g.Epilogue, i, j, last)
+			multiply(&sub)
+			if last && g.Epilogue.finishes() {
+				g.finish(buf, i, j, sub.M, sub.N)
+			}
+			i = end
+		}
+	}
+}
+
+// swapped does the same as Cᵀ = Bᵀ·Aᵀ: where B's columns are contiguous and A is the smaller operand, it is A that is
+// transposed and packed, and B that is broadcast where it lies.
+func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) {
+	sub := *g
+	sub.Packed, sub.Epilogue = nil, Epilogue[T]{}
+	sub.K = k1 - k0
+	sub.Accumulate = g.Accumulate || k0 > 0
+	sub.transposed = true
+	sub.ARow, sub.ACol, sub.BRow, sub.BCol = g.BCol, g.BRow, panel[T](), sub.K
+	sub.B = panels[T](buf)
+	for i := i0; i < i1; i += p.group {
+		sub.N = min(p.group, i1-i)
+		packPanels(sub.B, g.A[i*g.ARow+k0*g.ACol:], g.ACol, g.ARow, sub.K, sub.N)
+		for j := j0; j < j1; {
+			end := cutRows(j, j1, p.chunk)
+			sub.M = end - j
+			sub.A = g.B[j*g.BCol+k0*g.BRow:]
+			sub.C = g.C[i*g.CRow+j:]
+			multiply(&sub)
+			if k1 == g.K {
+				g.epilogue(buf, i, j, sub.N, sub.M)
+			}
+			j = end
+		}
+	}
+}
+
+// epilogue does the whole epilogue on sums that are already in C.
+func (g *Gemm[T]) epilogue(buf *packBuffer, i, j, rows, cols int) {
+	if e := &g.Epilogue; e.Bias != nil || e.inRegisters() && (e.Act != ActIdentity || e.Saved != nil) {
+		sub := *g
+		sub.M, sub.N, sub.K = rows, cols, 0
+		sub.Accumulate = true
+		sub.C = g.C[i*g.CRow+j:]
+		sub.slice(e, i, j, true)
+		multiply(&sub)
+	}
+	if g.Epilogue.finishes() {
+		g.finish(buf, i, j, rows, cols)
 	}
 }
 
@@ -73,11 +143,11 @@ func (g *Gemm[T]) slice(e *Epilogue[T], i, j int, last bool) {
 }
 
 // empty is the product with K = 0.
-func (g *Gemm[T]) empty(i0, i1, j0, j1 int) {
+func (g *Gemm[T]) empty(buf *packBuffer, i0, i1, j0, j1 int) {
 	if !g.Accumulate {
 		for i := i0; i < i1; i++ {
 			clear(g.C[i*g.CRow+j0 : i*g.CRow+j1])
 		}
 	}
-	g.finish(i0, j0, i1-i0, j1-j0, true)
+	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
 }

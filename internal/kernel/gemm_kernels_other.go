@@ -5,3 +5,9 @@ package kernel
 // multiply runs the micro-kernel on a block whose B is either contiguous along its rows (BCol = 1) or packed (BRow = panel,
 // BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol). M, N and K are positive.
 func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
+
+// There are no assembly packing routines: nothing calls these unless accelerated.
+func copyPanel[T Float](dst, b []T, row int)                          {}
+func copyTwoPanels[T Float](dst, b []T, row int)                      {}
+func transposePanel[T Float](dst, b []T, col, w int)                  {}
+func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {}

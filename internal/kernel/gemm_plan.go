@@ -17,10 +17,20 @@ const (
 	maxDepth   = 1024      // the longest k the micro-kernel runs in one pass
 	groupBytes = 256 << 10 // packed panels of B in use at a time
 	chunkBytes = 128 << 10 // rows of A in use at a time
+	blockBytes = 1 << 20   // rows of A transposed at a time
 	partWork   = 1 << 21   // multiply-adds a part should have at least: some 40 µs
 	partRows   = 512       // rows of a part at most, so that large products have parts in both directions
 	partCols   = 256       // columns of a part at least, if there are that many, before rows are cut
 	wideCols   = 12 * 16   // column alignment of parts for products of up to three rows, whose tiles are wider
+)
+
+// Where one way begins to beat another; variables for the benchmarks that found them.
+var (
+	maxSwapRows       = 64 // rows of A up to which it is A, not B, that is transposed
+	maxDirectRows     = 18 // rows of A up to which B is read where it lies
+	maxDirectCols     = 512
+	minTransposeCols  = 64 // columns of C from which a transposed A is laid out by rows
+	minTransposeDepth = 48 // and the k from which
 )
 
 // plan says how a Gemm is cut: into downs × acrosses parts, and each part into blocks.
@@ -32,7 +42,10 @@ type plan struct {
 	group           int // columns of a group, a multiple of the panel
 	chunk           int // rows of a chunk, a multiple of tileRows
 	packB           bool
-	packA           bool
+	packA           bool // transpose A to rows of rowStride elements, block rows at a time
+	block           int
+	rowStride       int
+	swap            bool // compute Cᵀ = Bᵀ·Aᵀ: group then counts rows of C, chunk columns
 }
 
 func (g *Gemm[T]) plan() plan {
@@ -46,7 +59,16 @@ func (g *Gemm[T]) plan() plan {
 	depth := max(p.depth, 1)
 	p.group = max(groupBytes/(64*depth), 1) * nr
 	p.chunk = roundUp(max(chunkBytes/(size*depth), 1), tileRows)
-	p.packB = g.Packed == nil && (g.BCol != 1 || g.M > 3*tileRows)
+	p.swap = accelerated && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= maxSwapRows && g.N > 3
+	p.packB = !p.swap && g.Packed == nil && (g.BCol != 1 || g.M > maxDirectRows)
+	if accelerated && !p.swap && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
+		p.packA = true
+		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
+		if p.rowStride/nr%2 == 0 {
+			p.rowStride += nr
+		}
+		p.block = blockBytes / (size * p.rowStride) / tileRows * tileRows
+	}
 
 	// Parts: columns are cut first, as each part packs its own columns of B; rows only when a part of partCols columns
 	// would still be far too large, and never if columns are to be summed.
@@ -54,7 +76,10 @@ func (g *Gemm[T]) plan() plan {
 	work := g.M * g.N * depth
 	if want := work / partWork; want > 1 {
 		align := nr
-		if g.M <= 3 {
+		switch {
+		case p.swap:
+			align = tileRows
+		case g.M <= 3:
 			align = wideCols
 		}
 		p.cols = roundUp((g.N+want-1)/want, align)
@@ -66,6 +91,9 @@ func (g *Gemm[T]) plan() plan {
 		}
 	}
 	p.acrosses = (g.N + p.cols - 1) / p.cols
+	if p.swap && p.acrosses > 1 && g.N-(p.acrosses-1)*p.cols < 4 {
+		p.acrosses--
+	}
 	p.downs = (g.M + p.rows - 1) / p.rows
 	if p.downs > 1 && g.M-(p.downs-1)*p.rows < 4 {
 		p.downs-- // tiles of the last part are cut as those of the whole: see rowTile
@@ -80,7 +108,12 @@ func (p *plan) rowRange(d int) (i0, i1 int) {
 	return d * p.rows, (d + 1) * p.rows
 }
 
-func (p *plan) colRange(a int) (j0, j1 int) { return a * p.cols, min((a+1)*p.cols, p.n) }
+func (p *plan) colRange(a int) (j0, j1 int) {
+	if a == p.acrosses-1 {
+		return a * p.cols, p.n
+	}
+	return a * p.cols, (a + 1) * p.cols
+}
 
 func roundUp(x, to int) int { return (x + to - 1) / to * to }
 

@@ -6,6 +6,14 @@ import "unsafe"
 // four of B fit in sixteen registers.
 func multiplyPortable[T Float](g *Gemm[T]) {
 	nr := panel[T]()
+	if g.K == 0 {
+		for i := range g.M {
+			for j := 0; j < g.N; j += nr {
+				g.store(i, j, make([]T, 16)[:min(nr, g.N-j)])
+			}
+		}
+		return
+	}
 	for j := 0; j < g.N; j++ {
 		b := g.B[j/nr*nr*g.BCol+j%nr:]
 		wide := j%4 == 0 && g.N-j >= 4
@@ -93,11 +101,21 @@ func (g *Gemm[T]) store(i, j int, sums []T) {
 			sums[q] += v
 		}
 	}
-	if e.Act != ActIdentity {
-		activate(e.Act, sums, e.Alpha)
-	}
-	if e.Saved != nil {
-		multiplySlope(e.Deriv, e.SavedInput, sums, e.Saved[i*e.SavedRow+j:][:len(sums)], e.Alpha)
+	for q, v := range sums { // Act and Deriv are of those in registers
+		switch {
+		case e.Act == ActReLU && v <= 0:
+			sums[q] = 0
+		case e.Act == ActLeakyReLU && v <= 0:
+			sums[q] *= e.Alpha
+		}
+		if e.Saved != nil && !(e.Saved[i*e.SavedRow+j+q] > 0) {
+			switch e.Deriv {
+			case ActReLU:
+				sums[q] = 0
+			case ActLeakyReLU:
+				sums[q] *= e.Alpha
+			}
+		}
 	}
 	copy(c, sums)
 }

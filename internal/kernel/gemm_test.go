@@ -14,40 +14,40 @@ func bothTypes(t *testing.T, f32, f64 func(t *testing.T)) {
 	t.Run("float64", f64)
 }
 
-// guarded is a slice of n elements with NaN on both sides; check reports a write beyond it.
-type guarded[T Float] struct {
+// fenced is a slice of n elements with NaN on both sides; check reports a write beyond it.
+type fenced[T Float] struct {
 	all, s []T
 }
 
-const guard = 24
+const fence = 24
 
-func newGuarded[T Float](n int) guarded[T] {
-	g := guarded[T]{all: make([]T, n+2*guard)}
+func newFenced[T Float](n int) fenced[T] {
+	g := fenced[T]{all: make([]T, n+2*fence)}
 	for i := range g.all {
 		g.all[i] = T(math.NaN())
 	}
-	g.s = g.all[guard : guard+n : guard+n]
+	g.s = g.all[fence : fence+n : fence+n]
 	return g
 }
 
-func (g guarded[T]) check(t *testing.T, name string) {
+func (g fenced[T]) check(t *testing.T, name string) {
 	t.Helper()
 	for i, v := range g.all {
-		if (i < guard || i >= len(g.all)-guard) && v == v {
-			t.Fatalf("%s: wrote outside, %d elements from its beginning", name, i-guard)
+		if (i < fence || i >= len(g.all)-fence) && v == v {
+			t.Fatalf("%s: wrote outside, %d elements from its beginning", name, i-fence)
 		}
 	}
 }
 
-func fill[T Float](r *rand.Rand, s []T) {
+func randomize[T Float](r *rand.Rand, s []T) {
 	for i := range s {
 		s[i] = T(2*r.Float64() - 1)
 	}
 }
 
-// matrix is a strided matrix inside a guarded buffer whose padding is NaN too.
+// matrix is a strided matrix inside a fenced buffer whose padding is NaN too.
 type matrix[T Float] struct {
-	guarded[T]
+	fenced[T]
 	row, col int
 }
 
@@ -58,7 +58,7 @@ func newMatrix[T Float](r *rand.Rand, rows, cols, pad int, byColumns bool) matri
 		long, short = cols, rows
 	}
 	ld := short + pad
-	m := matrix[T]{guarded: newGuarded[T](max(0, long*ld-pad)), row: ld, col: 1}
+	m := matrix[T]{fenced: newFenced[T](max(0, long*ld-pad)), row: ld, col: 1}
 	if byColumns {
 		m.row, m.col = 1, ld
 	}
@@ -132,7 +132,7 @@ func testEverySize[T Float](t *testing.T) {
 				a := newMatrix[T](r, most, k, 3*(form&1), form&1 != 0)
 				b := newMatrix[T](r, k, most, form&2, form&2 != 0)
 				ref := newProduct(&a, &b, most, most, k)
-				c := newGuarded[T](most * most)
+				c := newFenced[T](most * most)
 				for m := 1 + k%step; m <= most; m += step {
 					for n := 1 + (k+m/step)%step; n <= most; n += step {
 						g := Gemm[T]{M: m, N: n, K: k, A: a.s, ARow: a.row, ACol: a.col, B: b.s, BRow: b.row, BCol: b.col, C: c.s, CRow: n}
@@ -214,9 +214,9 @@ func checkForm[T Float](t *testing.T, r *rand.Rand, m, n, k, form int) {
 		b := newMatrix[T](r, k, n, r.IntN(3), form&2 != 0)
 		c := newMatrix[T](r, m, n, r.IntN(3), false)
 		saved := newMatrix[T](r, m, n, r.IntN(3), false)
-		bias := newGuarded[T](n)
-		fill(r, bias.s)
-		sums := newGuarded[T](n)
+		bias := newFenced[T](n)
+		randomize(r, bias.s)
+		sums := newFenced[T](n)
 		tile := &recorder[T]{make([]int, m*n), n}
 		g := Gemm[T]{M: m, N: n, K: k, A: a.s, ARow: a.row, ACol: a.col, B: b.s, BRow: b.row, BCol: b.col, C: c.s, CRow: c.row, Accumulate: form&4 != 0}
 		e := &g.Epilogue
@@ -312,7 +312,7 @@ func checkForm[T Float](t *testing.T, r *rand.Rand, m, n, k, form int) {
 				}
 			}
 		}
-		for name, buf := range map[string]guarded[T]{"A": a.guarded, "B": b.guarded, "C": c.guarded, "saved": saved.guarded, "bias": bias, "sums": sums} {
+		for name, buf := range map[string]fenced[T]{"A": a.fenced, "B": b.fenced, "C": c.fenced, "saved": saved.fenced, "bias": bias, "sums": sums} {
 			buf.check(t, what+" "+name)
 		}
 		for i := range m - 1 {
@@ -366,8 +366,8 @@ func testParts[T Float](t *testing.T) {
 				// A sample of elements against the plain loop: the whole matrix would take too long.
 				for range 200 {
 					i, j := r.IntN(m), r.IntN(n)
-					row := matrix[T]{guarded: guarded[T]{s: a.s[i*a.row:]}, row: a.row, col: a.col}
-					col := matrix[T]{guarded: guarded[T]{s: b.s[j*b.col:]}, row: b.row, col: b.col}
+					row := matrix[T]{fenced: fenced[T]{s: a.s[i*a.row:]}, row: a.row, col: a.col}
+					col := matrix[T]{fenced: fenced[T]{s: b.s[j*b.col:]}, row: b.row, col: b.col}
 					p := newProduct(&row, &col, 1, 1, k)
 					if math.Abs(float64(c[i*n+j])-p.sum[0]) > p.bound[0] {
 						t.Fatalf("%v form %d: C[%d,%d] = %v, want %v", s, form, i, j, c[i*n+j], p.sum[0])

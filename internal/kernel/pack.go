@@ -42,38 +42,49 @@ func (p *Packed[T]) columns(j, k int) []T { return p.data[j*p.K+k*panel[T]():] }
 // packPanels lays out a K×N matrix with any strides.
 func packPanels[T Float](dst, b []T, row, col, k, n int) {
 	nr := panel[T]()
-	for j := 0; j < n; j += nr {
-		packPanel(dst[j*k:][:k*nr], b[j*col:], row, col, min(nr, n-j))
+	for j := 0; j < n; {
+		switch d, s := dst[j*k:], b[j*col:]; {
+		case accelerated && col == 1 && n-j >= 2*nr:
+			copyTwoPanels(d[:2*k*nr], s, row)
+			j += 2 * nr
+		case accelerated && col == 1 && n-j >= nr:
+			copyPanel(d[:k*nr], s, row)
+			j += nr
+		case accelerated && row == 1:
+			transposePanel(d[:k*nr], s, col, min(nr, n-j))
+			j += nr
+		default:
+			packPanel(d[:k*nr], s, row, col, min(nr, n-j), 0)
+			j += nr
+		}
 	}
 }
 
-// packPanel lays out one panel of w columns and len(dst)/panel rows.
-func packPanel[T Float](dst, b []T, row, col, w int) {
+// packPanel lays out one panel of w columns and len(dst)/panel rows, from row k0 on.
+func packPanel[T Float](dst, b []T, row, col, w, k0 int) {
 	nr := panel[T]()
 	k := len(dst) / nr
-	switch {
-	case col == 1 && w == nr:
-		for i := range k {
+	if col == 1 && w == nr {
+		for i := k0; i < k; i++ {
 			copy(dst[i*nr:][:nr], b[i*row:][:nr])
 		}
-	default:
-		for j := range w {
-			for i, at := 0, j*col; i < k; i, at = i+1, at+row {
-				dst[i*nr+j] = b[at]
-			}
+		return
+	}
+	for i := k0; i < k; i++ {
+		d := dst[i*nr:][:nr]
+		for j, at := 0, i*row; j < w; j, at = j+1, at+col {
+			d[j] = b[at]
 		}
-		if w < nr {
-			for i := range k {
-				clear(dst[i*nr+w:][:nr-w])
-			}
-		}
+		clear(d[w:])
 	}
 }
 
-// packBuffer is where a part packs its group of panels. There are as many as parts have ever run at the same time; a buffer
+// packBuffer is the memory of a part that runs: what it packs and what its activation needs. There are as many as parts have ever run at the same time; a buffer
 // that has just been used is used next, as it is still in cache.
 type packBuffer struct {
-	b [groupBytes / 8]float64
+	b [groupBytes / 8]float64 // panels of B
+	a [blockBytes / 8]float64 // rows of A
+	t actScratch[float64]
 }
 
 var packBuffers struct {
@@ -98,7 +109,15 @@ func giveBackPackBuffer(b *packBuffer) {
 	packBuffers.Unlock()
 }
 
-// packed is the buffer's memory as elements of type T.
-func packed[T Float](b *packBuffer) []T {
+// panels and rows are the buffer's two halves as elements of type T.
+func panels[T Float](b *packBuffer) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b.b)), groupBytes/64*panel[T]())
+}
+
+func rows[T Float](b *packBuffer) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(&b.a)), blockBytes/64*panel[T]())
+}
+
+func actScratchOf[T Float](b *packBuffer) *actScratch[T] {
+	return (*actScratch[T])(unsafe.Pointer(&b.t))
 }

@@ -3,11 +3,27 @@ package kernel
 import "math"
 
 // MaxValue returns the largest element, NaN if one is NaN, −Inf for an empty slice. It is exact, so any split of the
-// slice gives the same answer.
-func MaxValue[T Float](x []T) T { return vec[T]().maxValue(x) }
+// slice gives the same answer (but for the sign of a zero).
+func MaxValue[T Float](x []T) T {
+	f := vec[T]().maxValue
+	m := f(x[:min(len(x), maxSpan)])
+	for len(x) > maxSpan {
+		x = x[maxSpan:]
+		m = max(m, f(x[:min(len(x), maxSpan)]))
+	}
+	return m
+}
 
 // MinValue returns the smallest element, NaN if one is NaN, +Inf for an empty slice.
-func MinValue[T Float](x []T) T { return vec[T]().minValue(x) }
+func MinValue[T Float](x []T) T {
+	f := vec[T]().minValue
+	m := f(x[:min(len(x), maxSpan)])
+	for len(x) > maxSpan {
+		x = x[maxSpan:]
+		m = min(m, f(x[:min(len(x), maxSpan)]))
+	}
+	return m
+}
 
 // ArgMax returns the index of the first largest element; a NaN counts as larger than all else, so the first NaN wins.
 // It is −1 for an empty slice.

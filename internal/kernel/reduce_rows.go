@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"sync"
+	"unsafe"
+)
+
 // Reductions of a row-major matrix x of rows × cols along one of its sides.
 
 // RowSums sets dst[i] to the sum of row i.
@@ -45,11 +50,12 @@ func AddRows[T Float](dst, x []T, rows, cols int) {
 		}
 		return
 	}
-	s := rowSums[T]{}
+	s := rowSumsPool[T]().Get().(*rowSums[T])
 	for j := 0; j < cols; j += rowStrip {
 		n := min(rowStrip, cols-j)
 		s.addStrip(dst[j:j+n], x[j:], rows, cols, add)
 	}
+	rowSumsPool[T]().Put(s)
 }
 
 // rowSums holds the running sums of one strip: level 0 of single rows, 1 of rowFan rows, 2 of rowFan² rows.
@@ -75,4 +81,18 @@ func (s *rowSums[T]) addStrip(dst, x []T, rows, stride int, add func(dst, x []T)
 	add(l1, l0)
 	add(l2, l1)
 	add(dst, l2)
+}
+
+// The running sums come from pools: kernels are called through a table, so a local array would move to the heap.
+var (
+	rowSumsPool32 = sync.Pool{New: func() any { return new(rowSums[float32]) }}
+	rowSumsPool64 = sync.Pool{New: func() any { return new(rowSums[float64]) }}
+)
+
+func rowSumsPool[T Float]() *sync.Pool {
+	var zero T
+	if unsafe.Sizeof(zero) == 4 {
+		return &rowSumsPool32
+	}
+	return &rowSumsPool64
 }

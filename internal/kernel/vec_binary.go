@@ -4,11 +4,30 @@ package kernel
 // operands itself but not otherwise overlap one. None allocates.
 
 func binary[T Float](op Op, dst, a, b []T) {
-	vec[T]().binary[op](dst, a[:len(dst)], b[:len(dst)])
+	f := vec[T]().binary[op]
+	a, b = a[:len(dst)], b[:len(dst)]
+	for len(dst) > maxSpan {
+		f(dst[:maxSpan], a[:maxSpan], b[:maxSpan])
+		dst, a, b = dst[maxSpan:], a[maxSpan:], b[maxSpan:]
+	}
+	f(dst, a, b)
 }
 
 func scalar[T Float](op Op, dst, a []T, s T) {
-	vec[T]().scalar[op](dst, a[:len(dst)], s)
+	spans(vec[T]().scalar[op], dst, a, s)
+}
+
+func rscalar[T Float](op Op, dst, a []T, s T) {
+	spans(vec[T]().rscalar[op], dst, a, s)
+}
+
+func spans[T Float](f func(dst, a []T, s T), dst, a []T, s T) {
+	a = a[:len(dst)]
+	for len(dst) > maxSpan {
+		f(dst[:maxSpan], a[:maxSpan], s)
+		dst, a = dst[maxSpan:], a[maxSpan:]
+	}
+	f(dst, a, s)
 }
 
 // Add sets dst = a + b.
@@ -42,13 +61,13 @@ func MulScalar[T Float](dst, a []T, s T) { scalar(OpMul, dst, a, s) }
 func SubScalar[T Float](dst, a []T, s T) { scalar(OpSub, dst, a, s) }
 
 // RSubScalar sets dst = s − a.
-func RSubScalar[T Float](dst, a []T, s T) { vec[T]().rscalar[OpSub](dst, a[:len(dst)], s) }
+func RSubScalar[T Float](dst, a []T, s T) { rscalar(OpSub, dst, a, s) }
 
 // DivScalar sets dst = a / s, a true division of each element.
 func DivScalar[T Float](dst, a []T, s T) { scalar(OpDiv, dst, a, s) }
 
 // RDivScalar sets dst = s / a.
-func RDivScalar[T Float](dst, a []T, s T) { vec[T]().rscalar[OpDiv](dst, a[:len(dst)], s) }
+func RDivScalar[T Float](dst, a []T, s T) { rscalar(OpDiv, dst, a, s) }
 
 // MaxScalar sets dst = max(a, s), as Max.
 func MaxScalar[T Float](dst, a []T, s T) { scalar(OpMax, dst, a, s) }
@@ -60,4 +79,4 @@ func MinScalar[T Float](dst, a []T, s T) { scalar(OpMin, dst, a, s) }
 func PowScalar[T Float](dst, a []T, s T) { scalar(OpPow, dst, a, s) }
 
 // RPowScalar sets dst = sᵃ.
-func RPowScalar[T Float](dst, a []T, s T) { vec[T]().rscalar[OpPow](dst, a[:len(dst)], s) }
+func RPowScalar[T Float](dst, a []T, s T) { rscalar(OpPow, dst, a, s) }

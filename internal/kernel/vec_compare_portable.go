@@ -66,6 +66,10 @@ func setPortableCompare[T Float](s *vecSet[T]) {
 			}
 		},
 	}
+	for op := OpLess; op <= OpGreaterEqual; op++ {
+		s.truth[op] = truthPortable[T](op)
+		s.struth[op] = scalarTruthPortable[T](op)
+	}
 	s.selects = func(dst []T, cond []bool, a, b []T) {
 		for i, c := range cond {
 			if c {
@@ -84,4 +88,43 @@ func setPortableCompare[T Float](s *vecSet[T]) {
 			}
 		}
 	}
+}
+
+// truthPortable is the comparison op with 1 for true and 0 for false.
+func truthPortable[T Float](op Op) func(dst, a, b []T) {
+	return func(dst, a, b []T) {
+		for i, v := range a {
+			dst[i] = truth[T](op, v, b[i])
+		}
+	}
+}
+
+func scalarTruthPortable[T Float](op Op) func(dst, a []T, s T) {
+	return func(dst, a []T, s T) {
+		for i, v := range a {
+			dst[i] = truth[T](op, v, s)
+		}
+	}
+}
+
+func truth[T Float](op Op, a, b T) T {
+	var holds bool
+	switch op {
+	case OpLess:
+		holds = a < b
+	case OpLessEqual:
+		holds = a <= b
+	case OpEqual:
+		holds = a == b
+	case OpNotEqual:
+		holds = a != b
+	case OpGreater:
+		holds = a > b
+	case OpGreaterEqual:
+		holds = a >= b
+	}
+	if holds {
+		return 1
+	}
+	return 0
 }

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "fmt"
 
 // Op names one elementwise function. The exported functions of this package, the kernel tables and the steps of a Program
 // all speak of a function by its Op, so a function exists in one place and is found the same way from everywhere.
@@ -52,6 +49,7 @@ const (
 	OpGreaterEqual // a ≥ b
 
 	OpSelect // b where a ≠ 0, else c
+	OpCall   // in a Program: the function that the step carries
 
 	numOps
 )
@@ -62,7 +60,7 @@ var opNames = [numOps]string{
 	OpSquare: "square", OpReciprocal: "reciprocal", OpSign: "sign", OpFloor: "floor", OpCeil: "ceil", OpRound: "round",
 	OpSin: "sin", OpCos: "cos", OpAdd: "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMax: "max", OpMin: "min",
 	OpPow: "pow", OpLess: "less", OpLessEqual: "lessequal", OpEqual: "equal", OpNotEqual: "notequal", OpGreater: "greater",
-	OpGreaterEqual: "greaterequal", OpSelect: "select",
+	OpGreaterEqual: "greaterequal", OpSelect: "select", OpCall: "call",
 }
 
 func (op Op) String() string {
@@ -72,56 +70,15 @@ func (op Op) String() string {
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
-// Arity is the number of operands: 1, 2, or 3 for OpSelect.
+// Arity is the number of operands: 1, 2, or 3 for OpSelect and at most for OpCall.
 func (op Op) Arity() int {
 	switch {
 	case op >= OpCopy && op < OpAdd:
 		return 1
 	case op >= OpAdd && op < OpSelect:
 		return 2
-	case op == OpSelect:
+	case op == OpSelect || op == OpCall:
 		return 3
 	}
 	return 0
-}
-
-// vecSet is a complete set of vector kernels for one element type: the portable one, or that one with entries replaced by
-// assembly. A kernel reads len(dst) elements of each operand (the caller has cut the operands to that length) and dst may
-// be exactly one of the operands. Entries that a table does not use are nil.
-type vecSet[T Float] struct {
-	unary   [numOps]func(dst, x []T)
-	binary  [numOps]func(dst, a, b []T)
-	scalar  [numOps]func(dst, a []T, s T) // dst = a op s
-	rscalar [numOps]func(dst, a []T, s T) // dst = s op a, where the operator does not commute
-	compare [numOps]func(dst []bool, a, b []T)
-	cscalar [numOps]func(dst []bool, a []T, s T)
-
-	selects      func(dst []T, cond []bool, a, b []T)
-	selectValues func(dst, cond, a, b []T) // cond[i] ≠ 0 chooses a
-
-	// Reductions over at most reduceBlock elements (sums), or any number (extrema).
-	sum, sumSquares func(x []T) T
-	dot             func(a, b []T) T
-	maxValue        func(x []T) T
-	minValue        func(x []T) T
-	sumExpShifted   func(x []T, shift T) T      // Σ exp(xᵢ − shift)
-	expShifted      func(dst, x []T, shift T) T // dst = exp(x − shift); returns the sum of dst
-	accumulate      func(dst, x []T)            // dst += x
-	uniform         func(dst []T, key, stream, offset uint64)
-	normal          func(dst []T, key, stream, offset uint64)
-}
-
-// The sets in use, chosen once at start-up.
-var (
-	vec32 = portableVec[float32]()
-	vec64 = portableVec[float64]()
-)
-
-// vec returns the set in use for T.
-func vec[T Float]() *vecSet[T] {
-	var zero T
-	if unsafe.Sizeof(zero) == 4 {
-		return (*vecSet[T])(unsafe.Pointer(vec32))
-	}
-	return (*vecSet[T])(unsafe.Pointer(vec64))
 }

@@ -12,7 +12,7 @@ func portableVec[T Float]() *vecSet[T] {
 		OpCopy:       func(dst, x []T) { copy(dst, x) },
 		OpExp:        mapMath[T](math.Exp),
 		OpExpm1:      mapMath[T](math.Expm1),
-		OpLog:        mapMath[T](math.Log),
+		OpLog:        mapMath[T](logarithm),
 		OpLog1p:      mapMath[T](math.Log1p),
 		OpTanh:       mapMath[T](math.Tanh),
 		OpSigmoid:    mapMath[T](sigmoid),
@@ -46,6 +46,14 @@ func mapMath[T Float](f func(float64) float64) func(dst, x []T) {
 			dst[i] = T(f(float64(v)))
 		}
 	}
+}
+
+// logarithm is ln x. The assembly behind math.Log on some processors reads a subnormal as a normal number.
+func logarithm(x float64) float64 {
+	if x > 0 && x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
 }
 
 // sigmoid is 1/(1+e⁻ˣ); below 0 the equal form eˣ/(1+eˣ) keeps the relative accuracy and does not overflow.

@@ -38,7 +38,7 @@ func (e *element) gemm() {
 	mask := masks()
 	TEXT("gemmAVX2"+e.name, NOSPLIT, "func(block *byte)")
 	Pragma("noescape")
-	Doc("gemmAVX2" + e.name + " is the micro-kernel for a block: see multiply. K, M and N are positive.")
+	Doc("gemmAVX2" + e.name + " is the micro-kernel for a block: see multiply. M and N are positive.")
 	l := e.layout
 	panelB := AllocLocal(8)    // the current panel of B
 	panelStep := AllocLocal(8) // bytes from one panel to the next
@@ -80,22 +80,26 @@ func (e *element) gemm() {
 	CMPQ(rM, U32(3))
 	JG(LabelRef("panel"))
 	CMPQ(rM, U32(2))
-	JE(LabelRef("wide2"))
-	JG(LabelRef("wide3"))
-	for rows := 1; rows <= 3; rows++ {
-		t := tile{element: e, rows: rows, vecs: 12 / rows, split: 1, wide: true, name: fmt.Sprintf("wide%d", rows)}
+	JE(LabelRef("wide2x3"))
+	JG(LabelRef("wide3x2"))
+	for _, w := range []struct{ rows, panels int }{{1, 6}, {1, 4}, {1, 2}, {2, 3}, {2, 2}, {3, 2}} {
+		t := tile{element: e, rows: w.rows, vecs: 2 * w.panels, split: 1, wide: true, name: fmt.Sprintf("wide%dx%d", w.rows, w.panels)}
+		next := "panel"
+		if w.rows < 3 && w.panels > 2 {
+			next = map[int]string{6: "wide1x4", 4: "wide1x2", 3: "wide2x2"}[w.panels]
+		}
 		Label(t.name)
 		CMPQ(rN, U32(t.vecs*e.lanes))
-		JLT(LabelRef("panel"))
+		JLT(LabelRef(next))
 		MOVQ(at(rG, l.a), rA)
 		MOVQ(at(rG, l.k), rK)
 		MOVQ(panelB, rB)
-		MOVQ(panelC, rC)
 		MOVQ(panelStep, rT)
 		t.multiplyWide()
+		MOVQ(panelC, rC)
 		t.finish()
 		MOVQ(panelStep, rT)
-		IMUL3Q(U32(t.vecs/2), rT, rT)
+		IMUL3Q(U32(w.panels), rT, rT)
 		ADDQ(rT, panelB)
 		ADDQ(U32(32*t.vecs), panelC)
 		ADDQ(U32(32*t.vecs), rJ)
@@ -175,13 +179,22 @@ func (e *element) gemm() {
 	RET()
 }
 
+// prefetchFrom sets ahead to B's address some rows further on, for the caller to ask for while it goes through the rows
+// before: unpacked rows lie up to a page apart, where hardware does not foresee the next.
+func (t *tile) prefetchFrom(ahead reg.GPPhysical) {
+	LEAQ(indexed(rBRow, rBRow, 2, 0), ahead)
+	SHLQ(Imm(2), ahead) // 12 rows
+	ADDQ(rB, ahead)
+}
+
 // multiplyWide emits the loop over k of a tile of one to three rows and vecs/2 panels, whose panels are rT bytes apart.
 func (t *tile) multiplyWide() {
 	panels := t.vecs / 2
 	for i := range t.rows * t.vecs {
 		zero(i)
 	}
-	rB3 := rA3
+	rB3, ahead := rA3, rC // rC is reloaded after the loop
+	t.prefetchFrom(ahead)
 	if panels > 3 {
 		LEAQ(indexed(rB, rT, 2, 0), rB3)
 		ADDQ(rT, rB3)
@@ -196,7 +209,13 @@ func (t *tile) multiplyWide() {
 		}
 		return indexed(base, rT, uint8(p), 32*(v%2))
 	}
+	TESTQ(rK, rK)
+	JZ(LabelRef(t.label("fold")))
 	Label(t.label("loop"))
+	for p := range panels {
+		PREFETCHT0(at(ahead, 64*p))
+	}
+	ADDQ(rBRow, ahead)
 	for r := range t.rows {
 		t.broadcast(rowOf(r), y[13+r])
 	}
@@ -217,6 +236,7 @@ func (t *tile) multiplyWide() {
 	}
 	DECQ(rK)
 	JNZ(LabelRef(t.label("loop")))
+	Label(t.label("fold"))
 }
 
 // transposed emits the other store: the tile's column j goes to row j of C, at rC + j·rCRow, its rows side by side. It
@@ -261,8 +281,9 @@ func (t *tile) storeTransposed(add bool) {
 			column(v*t.lanes+j+t.lanes/2, func(m func(int) Mem) { put(i, m, bytes) })
 		}
 		sixteen := func(i int, m func(int) Mem, bytes int) {
-			if add {
-				t.add(m(bytes), x(i), x(i))
+			if add { // in another register: this would clear the upper half
+				t.add(m(bytes), x(i), x(14))
+				i = 14
 			}
 			VMOVUPS(x(i), m(bytes))
 		}
@@ -319,22 +340,23 @@ func (t *tile) storeTransposed(add bool) {
 		}
 		for ; r < t.rows; r++ {
 			i := t.sum(0, r, v)
+			VEXTRACTF128(Imm(1), y[i], x(13)) // rotating the lower half clears the upper
 			for j := range t.lanes {
 				column(v*t.lanes+j, func(m func(int) Mem) {
-					if add {
-						if t.size == 4 {
-							VADDSS(m(4*r), x(i), x(12))
-						} else {
-							VADDSD(m(8*r), x(i), x(12))
-						}
-						t.moveScalar(x(12), m(t.size*r))
-					} else {
-						t.moveScalar(x(i), m(t.size*r))
+					switch to := m(t.size * r); {
+					case !add:
+						t.moveScalar(x(i), to)
+					case t.size == 4:
+						VADDSS(to, x(i), x(12))
+						VMOVSS(x(12), to)
+					default:
+						VADDSD(to, x(i), x(12))
+						VMOVSD(x(12), to)
 					}
 				})
 				switch {
 				case j == t.lanes/2-1:
-					VEXTRACTF128(Imm(1), y[i], x(i))
+					i = 13
 				case t.size == 4:
 					VPERMILPS(Imm(0x39), x(i), x(i)) // the next element down
 				default:

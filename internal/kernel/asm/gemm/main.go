@@ -1,6 +1,8 @@
 // Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. Run it as `make gen` does.
 package main
 
+//go:generate sh gen.sh
+
 import (
 	"flag"
 	"log"
@@ -14,8 +16,10 @@ func main() {
 	flag.Parse()
 	for _, e := range []*element{&float32Element, &float64Element} {
 		e.gemm()
+		e.transpose()
 		e.peak()
 	}
+	copyPanels()
 	if *layoutPath != "" {
 		if err := writeLayout(*layoutPath); err != nil {
 			log.Fatal(err)

@@ -72,7 +72,7 @@ func rowOf(r int) Mem {
 	return indexed(base, rARow, uint8(r), 0)
 }
 
-// multiply emits the loop over k. On entry rA and rB point to the first elements and rK is K > 0.
+// multiply emits the loop over k. On entry rA and rB point to the first elements and rK is K ≥ 0.
 func (t *tile) multiply() {
 	for i := range t.rows * t.vecs * t.split {
 		zero(i)
@@ -81,9 +81,13 @@ func (t *tile) multiply() {
 		LEAQ(indexed(rA, rARow, 2, 0), rA3)
 		ADDQ(rARow, rA3)
 	}
+	t.prefetchFrom(rT)
 	if t.split > 1 {
 		SUBQ(U32(t.split), rK)
 		JLT(LabelRef(t.label("rest")))
+	} else {
+		TESTQ(rK, rK)
+		JZ(LabelRef(t.label("fold")))
 	}
 	Label(t.label("loop"))
 	for s := range t.split {
@@ -92,6 +96,7 @@ func (t *tile) multiply() {
 	if t.split == 1 {
 		DECQ(rK)
 		JNZ(LabelRef(t.label("loop")))
+		Label(t.label("fold"))
 		return
 	}
 	SUBQ(U32(t.split), rK)
@@ -123,6 +128,8 @@ func (t *tile) step(s int) {
 	if t.tail {
 		broadcasts = 1 // y15 is the mask
 	}
+	PREFETCHT0(at(rT, 0))
+	ADDQ(rBRow, rT)
 	for v := range t.vecs {
 		if t.tail && v == t.vecs-1 {
 			t.maskLoad(at(rB, 32*v), y[mask], y[b0+v])

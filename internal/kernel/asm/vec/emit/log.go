@@ -1,0 +1,100 @@
+package emit
+
+import "math"
+
+// split writes a positive normal u as 2ᵏ·v with √½ ≤ v < √2 and returns v, the biased exponent field of 2ᵏ, and k, less
+// which may be a constant or a vector: k = exponent − less.
+func (m *Math) split(u V, less Operand) (v, field, k V) {
+	f := m.format()
+	field = m.And(m.IAdd(u, m.KBits(f.bias<<f.mantissa-m.bits(math.Sqrt2/2))), m.KBits((2*f.bias+1)<<f.mantissa))
+	v = m.IAdd(m.ISub(u, field), m.oneBits())
+	// The exponent as the low bits of 2^mantissa is a number that far above it.
+	k = m.Sub(m.Or(m.ShiftRight(field, f.mantissa), m.K(math.Ldexp(1, f.mantissa))), less)
+	return v, field, k
+}
+
+func (m *Math) bits(v float64) uint64 {
+	if m.Bits == 32 {
+		return uint64(math.Float32bits(float32(v)))
+	}
+	return math.Float64bits(v)
+}
+
+// exponentBias is what split subtracts: 2^mantissa + bias, and the rescaling of subnormals on top.
+func (m *Math) exponentBias(rescaled bool) Operand {
+	f := m.format()
+	b := math.Ldexp(1, f.mantissa) + float64(f.bias)
+	if rescaled {
+		b += float64(f.rescale)
+	}
+	return m.K(b)
+}
+
+// tail is ln(1+f) − f for √½ ≤ 1+f ≤ √2. float32: f²·(−½ + f·P(f)). float64: with s = f/(2+f), ln(1+f) = 2·atanh s
+// = f − s·(f − R), R = s²·P(s²).
+func (m *Math) tail(f V) V {
+	if m.Bits == 32 {
+		p := m.Polynomial(f, append([]float64{-0.5}, m.format().log...))
+		return m.Mul(p, m.Mul(f, f))
+	}
+	s := m.Div(f, m.Add(f, m.K(2)))
+	z := m.Mul(s, s)
+	p := m.Polynomial(z, m.format().log)
+	p = m.Mul(p, z)
+	return m.Mul(m.Sub(p, f), s)
+}
+
+// assemble is k·ln 2 + ln(1+f). k·ln2Hi is exact; what its sum with f loses is found again and added to the small terms.
+func (m *Math) assemble(k, f V) V {
+	t := m.tail(f)
+	t = m.AddMul(t, k, m.K(m.format().ln2Lo))
+	a := m.Mul(k, m.K(m.format().ln2Hi))
+	s := m.Add(a, f)
+	lost := m.Add(m.Sub(a, s), f)
+	return m.Add(s, m.Add(lost, t))
+}
+
+// logSpecial replaces y by NaN where not u ≥ 0, by −∞ where u = 0, by +∞ where u = +∞.
+func (m *Math) logSpecial(y, u V) V {
+	inf := math.Inf(1)
+	y = m.Or(y, m.Compare(NotGreaterEq, u, m.K(0)))
+	y = m.Blend(m.Compare(Equal, u, m.K(0)), y, m.K(-inf))
+	return m.Blend(m.Compare(Equal, u, m.K(inf)), y, m.K(inf))
+}
+
+// Log is ln x.
+func (m *Math) Log(x V) V {
+	f := m.format()
+	subnormal := m.Compare(Less, x, m.K(f.minNormal))
+	u := m.Blend(subnormal, x, m.Mul(x, m.K(math.Ldexp(1, f.rescale))))
+	less := m.Blend(subnormal, m.shared(m.exponentBias(false), len(x)), m.exponentBias(true))
+	v, _, k := m.split(u, less)
+	return m.logSpecial(m.assemble(k, m.Sub(v, m.K(1))), x)
+}
+
+// Log1p is ln(1+x). u = 1+x is rounded and c is exactly what it lost, so 1+x = 2ᵏ(v + c·2⁻ᵏ) and f = (v−1) + c·2⁻ᵏ; where
+// k = 0 this gives back x itself.
+func (m *Math) Log1p(x V) V {
+	one := m.shared(m.K(1), len(x))
+	u := m.Add(x, one)
+	b := m.Sub(u, one)
+	c := m.Add(m.Sub(one, m.Sub(u, b)), m.Sub(x, b))
+	v, field, k := m.split(u, m.exponentBias(false))
+	f := m.format()
+	inverse := m.ISub(m.shared(m.KBits(2*f.bias<<f.mantissa), len(x)), field)
+	inverse = m.Blend(inverse, inverse, m.K(0)) // where 2⁻ᵏ is not a normal number, c is 0 anyway
+	y := m.assemble(k, m.MulAdd(c, inverse, m.Sub(v, m.K(1))))
+	return m.Or(m.logSpecial(y, u), m.SignOf(x))
+}
+
+// Softplus is ln(1+eˣ) = max(x, 0) + ln(1+e), e = e^−|x| ≤ 1. Where e > √2 − 1, 1+e = 2(1 + (e−1)/2).
+func (m *Math) Softplus(x V) V {
+	f := m.format()
+	e := m.ExpNegative(m.Or(x, m.signBit()))
+	large := m.Compare(Greater, e, m.K(math.Sqrt2-1))
+	g := m.Blend(large, e, m.Mul(m.Sub(e, m.K(1)), m.K(0.5)))
+	t := m.Add(m.tail(g), m.And(large, m.K(f.ln2Lo)))
+	hi := m.And(large, m.K(f.ln2Hi))
+	y := m.Add(hi, m.Add(g, t))
+	return m.Add(y, m.ClampBelow(x, 0))
+}

@@ -1,0 +1,146 @@
+// Command vec generates the AVX2+FMA vector kernels of internal/kernel. From internal/kernel/asm:
+//
+//	go run ./vec -dir ..
+package main
+
+//go:generate go run . -dir ../..
+
+import (
+	"flag"
+	"log"
+	"math"
+
+	"github.com/mmcloughlin/avo/reg"
+	"github.com/tapir-ml/tapir/internal/kernel/asm/vec/emit"
+)
+
+func main() {
+	dir := flag.String("dir", "..", "where the generated files go")
+	flag.Parse()
+	for _, g := range []struct {
+		name string
+		emit func(f *file)
+	}{
+		{"vec_unary", mapUnary},
+		{"vec_arith", arithmetic},
+		{"vec_compare", compareAndSelect},
+		{"reduce", reductions},
+	} {
+		f := newFile()
+		g.emit(f)
+		if err := f.write(*dir, g.name); err != nil {
+			log.Fatalf("%s: %v", g.name, err)
+		}
+	}
+}
+
+// unaries are the functions of one operand.
+var unaries = []struct {
+	name, doc string
+	body      func(m *emit.Math, x emit.V) emit.V
+}{
+	{"exp", "dst = eˣ", (*emit.Math).Exp},
+	{"expm1", "dst = eˣ − 1", (*emit.Math).Expm1},
+	{"log", "dst = ln x", (*emit.Math).Log},
+	{"log1p", "dst = ln(1 + x)", (*emit.Math).Log1p},
+	{"tanh", "dst = tanh x", (*emit.Math).Tanh},
+	{"sigmoid", "dst = 1/(1 + e⁻ˣ)", (*emit.Math).Sigmoid},
+	{"softplus", "dst = ln(1 + eˣ)", (*emit.Math).Softplus},
+	{"erf", "dst = erf x", (*emit.Math).Erf},
+	{"sinSmall", "dst = sin x, |x| ≤ 2¹⁵", (*emit.Math).Sin},
+	{"cosSmall", "dst = cos x, |x| ≤ 2¹⁵", (*emit.Math).Cos},
+	{"relu", "dst = max(x, 0)", (*emit.Math).ReLU},
+	{"sqrt", "dst = √x", (*emit.Math).Sqrt},
+	{"neg", "dst = −x", (*emit.Math).Neg},
+	{"abs", "dst = |x|", (*emit.Math).Abs},
+	{"square", "dst = x²", func(m *emit.Math, x emit.V) emit.V { return m.Mul(x, x) }},
+	{"reciprocal", "dst = 1/x", (*emit.Math).Reciprocal},
+	{"sign", "dst to the sign of x", (*emit.Math).Sign},
+	{"floor", "dst = ⌊x⌋", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 1) }},
+	{"ceil", "dst = ⌈x⌉", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 2) }},
+	{"round", "dst to the nearest integer, ties to even", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 0) }},
+}
+
+// mapUnary emits them with as many vectors in flight, up to four, as the registers allow.
+func mapUnary(f *file) {
+	for _, bits := range []int{32, 64} {
+		for _, k := range unaries {
+			emitTo := func(f *file, unroll int) {
+				m := f.math(bits)
+				f.elementwise(m, k.name, k.doc, []string{"x"}, false, unroll,
+					func(in []emit.V, _ reg.VecVirtual) emit.V { return k.body(m, in[0]) })
+			}
+			unroll := 4
+			for unroll > 1 && !fits(func(f *file) { emitTo(f, unroll) }) {
+				unroll--
+			}
+			emitTo(f, unroll)
+		}
+	}
+}
+
+// arithmetic is the functions of two operands, elementwise and with a scalar on either side.
+func arithmetic(f *file) {
+	for _, m := range []*emit.Math{f.f32, f.f64} {
+		for _, k := range []struct {
+			name, doc string
+			commutes  bool
+			body      func(a, b emit.V) emit.V
+		}{
+			{"add", "+", true, func(a, b emit.V) emit.V { return m.Add(a, b) }},
+			{"sub", "−", false, func(a, b emit.V) emit.V { return m.Sub(a, b) }},
+			{"mul", "·", true, func(a, b emit.V) emit.V { return m.Mul(a, b) }},
+			{"div", "/", false, func(a, b emit.V) emit.V { return m.Div(a, b) }},
+			{"max", "max", true, m.Max},
+			{"min", "min", true, m.Min},
+		} {
+			f.elementwise(m, k.name, "dst = a "+k.doc+" b", []string{"a", "b"}, false, 2,
+				func(in []emit.V, _ reg.VecVirtual) emit.V { return k.body(in[0], in[1]) })
+			f.elementwise(m, k.name+"Scalar", "dst = a "+k.doc+" s", []string{"a"}, true, 2,
+				func(in []emit.V, s reg.VecVirtual) emit.V { return k.body(in[0], same(s, len(in[0]))) })
+			if !k.commutes {
+				f.elementwise(m, "r"+k.name+"Scalar", "dst = s "+k.doc+" a", []string{"a"}, true, 2,
+					func(in []emit.V, s reg.VecVirtual) emit.V { return k.body(same(s, len(in[0])), in[0]) })
+			}
+		}
+	}
+}
+
+// same is one register as n vectors.
+func same(r reg.VecVirtual, n int) emit.V {
+	v := make(emit.V, n)
+	for i := range v {
+		v[i] = r
+	}
+	return v
+}
+
+// reductions are the leaves of the sums, the extrema, and the two sums of exponentials behind softmax.
+func reductions(f *file) {
+	infinity := math.Inf(1)
+	shifted := func(m *emit.Math, in []emit.V, s emit.V) emit.V {
+		// The lower clamp alone: x − s ≤ 0 where s is the largest element.
+		return m.ExpNegative(m.Sub(in[0], s))
+	}
+	for _, bits := range []int{32, 64} {
+		for _, r := range []reduction{
+			{name: "sum", doc: "returns Σ x", inputs: []string{"x"}, accumulate: sumFold},
+			{name: "dot", doc: "returns Σ a·b", inputs: []string{"a", "b"},
+				fused: func(m *emit.Math, acc emit.V, in []emit.V) emit.V { return m.AddMul(acc, in[0], in[1]) }},
+			{name: "sumSquares", doc: "returns Σ x²", inputs: []string{"x"},
+				fused: func(m *emit.Math, acc emit.V, in []emit.V) emit.V { return m.AddMul(acc, in[0], in[0]) }},
+			{name: "maxValue", doc: "returns the largest x, NaN if there is one", inputs: []string{"x"}, start: -infinity, watchNaN: true,
+				accumulate: func(m *emit.Math, acc, x emit.V) emit.V { return m.MaxOf(acc, x) }},
+			{name: "minValue", doc: "returns the smallest x, NaN if there is one", inputs: []string{"x"}, start: infinity, watchNaN: true,
+				accumulate: func(m *emit.Math, acc, x emit.V) emit.V { return m.MinOf(acc, x) }},
+			{name: "sumExpShifted", doc: "returns Σ exp(x − s), x ≤ s", inputs: []string{"x"}, scalar: true, term: shifted, accumulate: sumFold},
+			{name: "expShifted", doc: "sets dst = exp(x − s), x ≤ s, and returns the sum", inputs: []string{"x"}, scalar: true, store: true, term: shifted, accumulate: sumFold},
+		} {
+			unroll := 4
+			for unroll > 1 && !fits(func(f *file) { r.emit(f, bits, unroll) }) {
+				unroll--
+			}
+			r.emit(f, bits, unroll)
+		}
+	}
+}

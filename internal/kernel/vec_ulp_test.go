@@ -1,0 +1,172 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+)
+
+// accuracy is the table of promises: the largest error of each function in units of the last place, over every argument.
+var accuracy = []struct {
+	op        Op
+	f32, f64  float64
+	reference func(float64) float64       // for float32: accurate to well under a float32 ULP
+	exact     func(*big.Float) *big.Float // for float64
+	lo, hi    float64                     // where the float64 result is finite and not yet constant
+}{
+	{OpExp, 1, 2, math.Exp, refExp, -745.2, 709.78},
+	{OpExpm1, 2, 2, math.Expm1, refExpm1, -40, 709.78},
+	{OpLog, 1, 2, math.Log, refLog, 0, math.MaxFloat64},
+	{OpLog1p, 2, 2, math.Log1p, refLog1p, -1 + 0x1p-53, math.MaxFloat64},
+	{OpTanh, 3, 4, math.Tanh, refTanh, -20, 20},
+	{OpSigmoid, 2, 4, sigmoid, refSigmoid, -745, 40},
+	{OpSoftplus, 2, 4, softplus, refSoftplus, -745, 60},
+	{OpErf, 3, 4, math.Erf, refErf, -6, 6},
+	{OpSin, 2, 3, math.Sin, refSin, -32767, 32767},
+	{OpCos, 2, 3, math.Cos, refCos, -32767, 32767},
+}
+
+// bothSets runs a test on the set in use and on the portable one.
+func bothSets(t *testing.T, f func(t *testing.T)) {
+	t.Run("native", f)
+	t.Run("portable", func(t *testing.T) {
+		s32, s64 := vec32, vec64
+		vec32, vec64 = portableVec[float32](), portableVec[float64]()
+		defer func() { vec32, vec64 = s32, s64 }()
+		f(t)
+	})
+}
+
+// ulps32 is the distance of got from want in units of the last place of float32 at want; 0 for equal special values.
+func ulps32(got float32, want float64) float64 {
+	w := float32(want)
+	switch {
+	case math.IsNaN(want) || math.IsInf(float64(w), 0) || math.IsInf(float64(got), 0) || got != got:
+		if got == w || got != got && w != w {
+			return 0
+		}
+		return math.Inf(1)
+	case want == 0:
+		if got == 0 && math.Signbit(float64(got)) == math.Signbit(want) {
+			return 0
+		}
+		return math.Inf(1)
+	}
+	_, e := math.Frexp(want)
+	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
+}
+
+func ulps64(got float64, want *big.Float) float64 {
+	e := max(want.MantExp(nil)-53, -1074)
+	d := new(big.Float).Sub(want, ref(got))
+	d.SetMantExp(d, -e)
+	v, _ := d.Float64()
+	return math.Abs(v)
+}
+
+// stride32 is the step through the float32 bit patterns; the build tag long takes every one.
+var stride32 = uint32(16381)
+
+func TestAccuracyFloat32(t *testing.T) {
+	bothSets(t, func(t *testing.T) {
+		for _, a := range accuracy {
+			t.Run(a.op.String(), func(t *testing.T) {
+				const block = 4096
+				x, y := make([]float32, block), make([]float32, block)
+				worst, at := 0.0, float32(0)
+				for b := uint64(0); b < 1<<32; {
+					for i := range x {
+						x[i] = math.Float32frombits(uint32(b))
+						b += uint64(stride32)
+					}
+					unary(a.op, y, x)
+					for i, v := range x {
+						if u := ulps32(y[i], a.reference(float64(v))); u > worst {
+							worst, at = u, v
+						}
+					}
+				}
+				if worst > a.f32 {
+					t.Errorf("%.3f ULP at %v (%#x), promised %v", worst, at, math.Float32bits(at), a.f32)
+				}
+				t.Logf("%s float32: %.3f ULP at %v", a.op, worst, at)
+			})
+		}
+	})
+}
+
+// points64 are arguments for the float64 functions: spread over all magnitudes, over the interval where the function
+// varies, and around the seams of the formulas.
+func points64(lo, hi float64, n int, rng *rand.Rand) []float64 {
+	var x []float64
+	keep := func(v float64) {
+		if v >= lo && v <= hi && v != 0 {
+			x = append(x, v)
+		}
+	}
+	for range n {
+		keep(math.Ldexp(rng.Float64()*2-1, rng.IntN(2100)-1060))
+		keep(math.Ldexp(rng.Float64()*2-1, rng.IntN(20)-10))
+		if math.IsInf(hi-lo, 0) || hi > 1e6 {
+			keep(rng.Float64() * 4)
+		} else {
+			keep(lo + (hi-lo)*rng.Float64())
+		}
+	}
+	for _, seam := range []float64{1, -1, math.Ln2 / 2, -math.Ln2 / 2, math.Sqrt2, math.Sqrt2 / 2, math.Sqrt2 - 1, math.Log(math.Sqrt2 - 1), 1e-8, -1e-8, 22, 0x1p-1022} {
+		for _, d := range []float64{-1e-3, -1e-9, -0x1p-52, 0, 0x1p-52, 1e-9, 1e-3} {
+			keep(seam * (1 + d))
+		}
+	}
+	return x
+}
+
+var count64 = 700
+
+func TestAccuracyFloat64(t *testing.T) {
+	bothSets(t, func(t *testing.T) {
+		for _, a := range accuracy {
+			t.Run(a.op.String(), func(t *testing.T) {
+				x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
+				y := make([]float64, len(x))
+				unary(a.op, y, x)
+				worst, at := 0.0, 0.0
+				for i, v := range x {
+					if u := ulps64(y[i], a.exact(ref(v))); u > worst || math.IsNaN(y[i]) {
+						worst, at = u, v
+					}
+				}
+				if worst > a.f64 {
+					t.Errorf("%.3f ULP at %v (%#x), promised %v", worst, at, math.Float64bits(at), a.f64)
+				}
+				t.Logf("%s float64: %.3f ULP at %v (%d points)", a.op, worst, at, len(x))
+			})
+		}
+	})
+}
+
+// Special values of every function of one operand agree with package math, sign of zero included.
+func TestSpecialValues(t *testing.T) {
+	bothSets(t, func(t *testing.T) { specialValues[float32](t); specialValues[float64](t) })
+}
+
+func specialValues[T Float](t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	x := []T{0, T(math.Copysign(0, -1)), T(inf), T(-inf), T(nan), -1, 1, -2, 1e4, -1e4, T(math.Copysign(nan, -1))}
+	y := make([]T, len(x))
+	p := portableVec[T]()
+	for op := OpCopy; op < OpAdd; op++ {
+		unary(op, y, x)
+		want := make([]T, len(x))
+		p.unary[op](want, x)
+		for i := range x {
+			g, w := float64(y[i]), float64(want[i])
+			same := g == w && math.Signbit(g) == math.Signbit(w) || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) < 1e-6*math.Abs(w)
+			if !same {
+				t.Errorf("%s %s(%v) = %v, want %v", fmt.Sprintf("%T", x[i]), op, x[i], g, w)
+			}
+		}
+	}
+}

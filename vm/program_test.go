@@ -1,0 +1,165 @@
+package vm_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tapir-ml/tapir/autodiff"
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/nn"
+	"github.com/tapir-ml/tapir/nn/optim"
+	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/vm"
+)
+
+func TestPassOrder(t *testing.T) {
+	if err := vm.CheckOrder(); err != nil {
+		t.Error(err)
+	}
+	for _, p := range vm.Passes() {
+		if p.Why == "" {
+			t.Errorf("pass %s says no reason", p.Name)
+		}
+	}
+	if _, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{graph.New().Constant(1.0)}, Without: []string{"lower"}}); err == nil {
+		t.Error("a pass that is not optional was left out")
+	}
+}
+
+// operations returns the tape's right-hand sides.
+func operations(p *vm.Program) (list []string) {
+	for _, line := range strings.Split(p.String(), "\n") {
+		if _, op, ok := strings.Cut(line, " = "); ok {
+			fields := strings.Split(strings.TrimSpace(op), "  ")
+			list = append(list, fields[0])
+		}
+	}
+	return list
+}
+
+func TestTheTape(t *testing.T) {
+	batch := graph.Symbol("batch")
+	g := graph.New()
+	x := g.Input("x", graph.Float32, batch, 4)
+	w, b := g.Param("w", graph.Float32, graph.Zeros(), 4, 3), g.Param("b", graph.Float32, graph.Zeros(), 3)
+	v := g.Param("v", graph.Float32, graph.Zeros(), 3, 4)
+	affine := ops.Affine(x, w, b)
+	cases := []struct {
+		name    string
+		outputs []*graph.Node
+		want    []string
+	}{
+		{"an affine map and its activation are one instruction", []*graph.Node{ops.ReLU(affine)},
+			[]string{"affine(x, w, b) matmul+add+relu"}},
+		{"the bias may come first", []*graph.Node{ops.Tanh(ops.Add(b, ops.MatMul(x, w)))},
+			[]string{"affine(x, w, b) matmul+add+tanh"}},
+		{"a product alone", []*graph.Node{ops.Sigmoid(ops.MatMul(x, w))},
+			[]string{"affine(x, w) matmul+sigmoid"}},
+		{"a value that is asked for stays", []*graph.Node{affine, ops.ReLU(affine)},
+			[]string{"affine(x, w, b) matmul+add", "relu(s4)"}},
+		{"a value with two readers stays", []*graph.Node{ops.Add(ops.ReLU(affine), ops.Tanh(affine))},
+			[]string{"affine(x, w, b) matmul+add", "relu(s5)", "tanh(s5)", "add(s6, s7)"}},
+		{"transposes are absorbed", []*graph.Node{ops.MatMul(x, ops.Transpose(v))},
+			[]string{"matmul(x, vᵀ)"}},
+		{"a column is no bias", []*graph.Node{ops.Add(ops.MatMul(x, w), ops.SumKeep(x, 1))},
+			[]string{"matmul(x, w)", "sum(x) {axes=[1]}", "add(s4, s5 as (batch, 1))"}},
+		{"stable forms", []*graph.Node{ops.Log(ops.Softmax(x, 1)), ops.Log(ops.AddScalar(ops.Exp(x), 1)), ops.Log(ops.Sigmoid(x))},
+			[]string{"logsoftmax(x) {axis=1}", "softplus(x)", "neg(x)", "softplus(s5)", "neg(s6)"}},
+		{"constants are folded", []*graph.Node{ops.Mul(x, ops.Exp(ops.Mul(g.Full(graph.Float32, 0), g.Full(graph.Float32, 2))))},
+			[]string{"mul(x, 1)"}},
+		{"equal expressions are one", []*graph.Node{ops.Add(ops.Exp(x), ops.Exp(x))},
+			[]string{"exp(x)", "add(s1, s1)"}},
+		{"modes and identities vanish", []*graph.Node{ops.Exp(ops.StopGradient(ops.ByMode(ops.Tanh(x), x)))},
+			[]string{"exp(x)"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := compile(t, vm.Spec{Outputs: c.outputs})
+			got := operations(p)
+			if len(got) != len(c.want) {
+				t.Fatalf("%d instructions, want %d:\n%v", len(got), len(c.want), p)
+			}
+			for i := range got {
+				if stripSlots(got[i]) != stripSlots(c.want[i]) {
+					t.Errorf("instruction %d is %q, want %q\n%v", i, got[i], c.want[i], p)
+				}
+			}
+		})
+	}
+}
+
+// stripSlots replaces slot numbers, which depend on what else was lowered.
+func stripSlots(op string) string {
+	var b strings.Builder
+	for i := 0; i < len(op); i++ {
+		if op[i] == 's' && i > 0 && strings.ContainsRune("( ", rune(op[i-1])) && i+1 < len(op) && op[i+1] >= '0' && op[i+1] <= '9' {
+			b.WriteByte('s')
+			for i+1 < len(op) && op[i+1] >= '0' && op[i+1] <= '9' {
+				i++
+			}
+			continue
+		}
+		b.WriteByte(op[i])
+	}
+	return b.String()
+}
+
+// The backward pass of a first layer computes no gradient for the input.
+func TestNoGradientForTheInput(t *testing.T) {
+	n := newNetwork(graph.Float32, nn.ReLU, 6, 5, 4)
+	p := compile(t, vm.Spec{Outputs: autodiff.Grad(n.loss, n.params...), Mode: vm.Train})
+	products := 0
+	for _, op := range operations(p) {
+		if strings.Contains(op, "matmul") {
+			products++
+			if strings.Contains(op, "0.weightᵀ") {
+				t.Errorf("dX of the first layer is computed: %s", op)
+			}
+		}
+	}
+	if products != 5 { // two forward, dW of both layers, dX of the second
+		t.Errorf("%d products:\n%v", products, p)
+	}
+}
+
+// The same graph compiles to the same tape, byte for byte.
+func TestCompilingIsDeterministic(t *testing.T) {
+	var want string
+	for range 3 {
+		n := newNetwork(graph.Float32, nn.Tanh, 8, 7, 6, 5)
+		p := compile(t, vm.Spec{Outputs: []*graph.Node{n.loss}, Updates: optim.Adam{}.Updates(n.params, autodiff.Grad(n.loss, n.params...)), Mode: vm.Train})
+		text := p.String() + p.Format(graph.Binding{n.batch: 32})
+		if want == "" {
+			want = text
+		}
+		if diff := cmp.Diff(want, text); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// The memory that a program needs is known before it runs, close to the least possible, and enough.
+func TestMemory(t *testing.T) {
+	for _, widths := range [][]int{{64, 64, 32, 10}, {784, 256, 128, 10}, {16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 4}} {
+		n := newNetwork(graph.Float32, nn.ReLU, widths...)
+		p := compile(t, vm.Spec{Outputs: []*graph.Node{n.loss}, Updates: optim.Adam{}.Updates(n.params, autodiff.Grad(n.loss, n.params...)), Mode: vm.Train})
+		for _, rows := range []int{1, 32, 512} {
+			b := graph.Binding{n.batch: rows}
+			bytes, err := p.Memory(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			least, err := p.LowerBound(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes < least {
+				t.Errorf("%v at batch %d: %d bytes planned, but %d are alive at once", widths, rows, bytes, least)
+			}
+			if float64(bytes) > 1.1*float64(least) {
+				t.Errorf("%v at batch %d: %d bytes, %.2f of the lower bound %d", widths, rows, bytes, float64(bytes)/float64(least), least)
+			}
+		}
+	}
+}
