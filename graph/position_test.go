@@ -21,7 +21,7 @@ func TestHidePackage(t *testing.T) {
 		return out[0].Interface().(*graph.Node)
 	}
 	before := build()
-	if file, _ := before.Pos().FileLine(); !strings.HasPrefix(filepath.ToSlash(file), filepath.ToSlash(runtime.GOROOT())) && !strings.Contains(file, "reflect") {
+	if file, _ := before.Pos().FileLine(); !strings.Contains(filepath.ToSlash(file), "reflect/") {
 		t.Errorf("called by package reflect, a node is from %v", before.Pos().Full())
 	}
 	text := before.Pos().String()
