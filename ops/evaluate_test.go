@@ -44,7 +44,7 @@ func (e *expression) machine(without ...string) (*vm.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := vm.NewState(e.g, 1)
+	s, err := vm.NewState(e.outs[0].Graph(), 1)
 	if err != nil {
 		return nil, err
 	}
