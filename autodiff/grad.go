@@ -25,8 +25,8 @@ type Options struct {
 }
 
 // Grad returns the gradients of the scalar root y by each of the nodes wrt, each of its node's type. y and wrt are float32 or
-// float64. Before differentiating, y is rewritten into a more stable form (ops.Rules), never looking through a node in wrt; it is
-// not if wrt has a constant, whose value rules may look at.
+// float64. Before differentiating, y is rewritten into a more stable form (ops.Rules), never looking through a node in wrt:
+// that, and what it is computed from, stays as written. It is not rewritten at all if wrt has a constant, whose value rules may look at.
 //
 // What cannot be differentiated comes back as nodes that carry the error: a root that is not a scalar, a node the root does not
 // depend on, an operator without a gradient.

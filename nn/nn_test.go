@@ -197,3 +197,18 @@ func Example() {
 	// 2.weight (32, 10)
 	// 2.bias (10)
 }
+
+// Two layers that ask for the same name do not silently share a parameter.
+func TestAnotherLayersNameIsTaken(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.Float32, graph.Symbol("batch"), 3)
+	s := nn.Root(g, "")
+	one := s.Apply("same", &nn.Linear{Out: 3}, x)
+	two := s.Apply("same", &nn.Linear{Out: 3}, x)
+	if one.Err() != nil || !errors.Is(two.Err(), graph.ErrName) {
+		t.Errorf("the first: %v; the second: %v", one.Err(), two.Err())
+	}
+	if bad := nn.Build(graph.New(), &nn.Linear{Out: 3}, graph.New().Input("y", graph.Int64, 2, 3)); !errors.Is(bad.Err(), graph.ErrDType) {
+		t.Errorf("a linear layer of integers: %v", bad.Err())
+	}
+}
