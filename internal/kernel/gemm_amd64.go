@@ -9,6 +9,12 @@ package kernel
 //go:noescape
 func gemmAVX2F32(block *byte)
 
+// dotsAVX2F32 sets C, or adds to it, the dot products of the rows of A (at most three, ACol = 1) and the columns of B
+// (BRow = 1). M, N and K are positive. There is no epilogue.
+//
+//go:noescape
+func dotsAVX2F32(block *byte)
+
 // transposeAVX2F32 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 32 bytes'
 // worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it repeats the last column.
 //
@@ -22,6 +28,12 @@ func peakAVX2F32(rounds int)
 //
 //go:noescape
 func gemmAVX2F64(block *byte)
+
+// dotsAVX2F64 sets C, or adds to it, the dot products of the rows of A (at most three, ACol = 1) and the columns of B
+// (BRow = 1). M, N and K are positive. There is no epilogue.
+//
+//go:noescape
+func dotsAVX2F64(block *byte)
 
 // transposeAVX2F64 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 32 bytes'
 // worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it repeats the last column.

@@ -16,6 +16,7 @@ func main() {
 	flag.Parse()
 	for _, e := range []*element{&float32Element, &float64Element} {
 		e.gemm()
+		e.dots()
 		e.transpose()
 		e.peak()
 	}
