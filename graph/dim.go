@@ -31,7 +31,7 @@ const (
 
 const (
 	handleBase Dim = -1 << 62
-	handleTop  Dim = -1 << 61 // handles lie in [handleBase, handleTop)
+	handleTop  Dim = -1 << 61 // numbers lie above, handles in [handleBase, handleTop]
 	invalidDim     = handleBase
 )
 
@@ -51,6 +51,9 @@ type factor struct {
 	atom  *atom
 	power int
 }
+
+// maxPower bounds powers: 2^63 is more than any size.
+const maxPower = 62
 
 type atom struct {
 	kind atomKind
@@ -72,11 +75,9 @@ var dims = struct {
 	sync.RWMutex
 	exprs []*expr
 	index map[string]Dim
-	atoms map[string]*atom
 }{
 	exprs: []*expr{{text: "invalid"}},
 	index: map[string]Dim{},
-	atoms: map[string]*atom{},
 }
 
 // Symbol returns the dimension called name. The same name means the same dimension everywhere in the process.
@@ -98,30 +99,32 @@ func isIdentifier(s string) bool {
 	return s != "" && s != "invalid"
 }
 
+// internAtom returns the handle of the expression that is one atom.
 func internAtom(kind atomKind, text string, a, b *expr) Dim {
 	dims.RLock()
-	at := dims.atoms[text]
+	d, ok := dims.index[text]
 	dims.RUnlock()
-	if at == nil {
-		at = &atom{kind: kind, text: text, a: a, b: b}
-		at.self = internExpr([]term{{coef: 1, factors: []factor{{at, 1}}}})
-		dims.Lock()
-		if known := dims.atoms[text]; known != nil {
-			at = known
-		} else {
-			dims.atoms[text] = at
-		}
-		dims.Unlock()
+	if ok {
+		return d
 	}
-	return at.self
+	dims.Lock()
+	defer dims.Unlock()
+	if d, ok := dims.index[text]; ok {
+		return d
+	}
+	at := &atom{kind: kind, text: text, a: a, b: b, self: handleBase + Dim(len(dims.exprs))} // whole before others see it
+	return addExpr([]term{{coef: 1, factors: []factor{{at, 1}}}}, text)
 }
 
-// internExpr returns the Dim of a normalised term list: a plain size if it is constant.
+// internExpr returns the Dim of a normalised term list: a plain number if it is constant.
 func internExpr(terms []term) Dim {
 	if len(terms) == 0 {
 		return 0
 	}
 	if len(terms) == 1 && len(terms[0].factors) == 0 {
+		if Dim(terms[0].coef) <= handleTop { // a number that would be taken for a handle
+			return invalidDim
+		}
 		return Dim(terms[0].coef)
 	}
 	text := termsText(terms)
@@ -130,6 +133,11 @@ func internExpr(terms []term) Dim {
 	if d, ok := dims.index[text]; ok {
 		return d
 	}
+	return addExpr(terms, text)
+}
+
+// addExpr enters an expression under its text; the caller holds the lock.
+func addExpr(terms []term, text string) Dim {
 	d := handleBase + Dim(len(dims.exprs))
 	dims.exprs = append(dims.exprs, &expr{terms, text})
 	dims.index[text] = d
@@ -169,7 +177,7 @@ func termsText(terms []term) string {
 	return b.String()
 }
 
-// expr returns the polynomial of d; d must be Valid or the result of arithmetic on valid dimensions.
+// expr returns the polynomial of d; one without terms, which prints as invalid, if d is broken.
 func (d Dim) expr() *expr {
 	if !d.IsSymbolic() {
 		if d == 0 {
@@ -179,20 +187,24 @@ func (d Dim) expr() *expr {
 	}
 	dims.RLock()
 	defer dims.RUnlock()
-	if i := int(d - handleBase); i < len(dims.exprs) {
+	if i := d - handleBase; i >= 0 && i < Dim(len(dims.exprs)) {
 		return dims.exprs[i]
 	}
 	return dims.exprs[0]
 }
 
 // IsSymbolic reports whether d is a symbol or an expression over symbols.
-func (d Dim) IsSymbolic() bool { return d < handleTop }
+func (d Dim) IsSymbolic() bool { return d <= handleTop }
 
 // IsStatic reports whether d is a plain size.
 func (d Dim) IsStatic() bool { return d >= 0 }
 
 // Valid reports whether d can stand in a shape: a size, or an expression whose arithmetic did not overflow.
-func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && d.expr().terms != nil }
+func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && !d.broken() }
+
+// broken reports whether d is no number and no expression either: the result of an overflow, or a number that nobody handed out.
+// A small negative number is not broken: differences may be negative on the way to a size.
+func (d Dim) broken() bool { return d.IsSymbolic() && d.expr().terms == nil }
 
 // String returns the size, or the expression as in "2*batch + 1".
 func (d Dim) String() string { return d.expr().text }
@@ -204,7 +216,7 @@ func (d Dim) Add(e Dim) Dim { return d.combine(e, 1) }
 func (d Dim) Sub(e Dim) Dim { return d.combine(e, -1) }
 
 func (d Dim) combine(e Dim, sign int64) Dim {
-	if d == invalidDim || e == invalidDim {
+	if d.broken() || e.broken() {
 		return invalidDim
 	}
 	if !d.IsSymbolic() && !e.IsSymbolic() {
@@ -224,7 +236,7 @@ func (d Dim) combine(e Dim, sign int64) Dim {
 // Mul returns d · e.
 func (d Dim) Mul(e Dim) Dim {
 	switch {
-	case d == invalidDim || e == invalidDim:
+	case d.broken() || e.broken():
 		return invalidDim
 	case e == 1:
 		return d
@@ -245,6 +257,22 @@ func (d Dim) Mul(e Dim) Dim {
 		}
 	}
 	return internExpr(sum)
+}
+
+// content returns the largest number that divides d whatever its symbols are: the greatest common divisor of the coefficients.
+func (d Dim) content() Dim {
+	if !d.IsSymbolic() {
+		return d
+	}
+	gcd := int64(0)
+	for _, t := range d.expr().terms {
+		a, b := gcd, t.coef
+		for b != 0 {
+			a, b = b, a%b
+		}
+		gcd = a
+	}
+	return Dim(max(gcd, -gcd))
 }
 
 // Div returns d / e if e divides d exactly as a polynomial, and whether it does.
@@ -273,7 +301,7 @@ func (d Dim) Div(e Dim) (Dim, bool) {
 
 // FloorDiv returns ⌊d / e⌋. What divides exactly leaves the floor; the rest becomes an opaque atom.
 func (d Dim) FloorDiv(e Dim) Dim {
-	if d == invalidDim || !e.Valid() || e == 0 {
+	if d.broken() || !e.Valid() || e == 0 {
 		return invalidDim
 	}
 	if q, ok := d.Div(e); ok {
@@ -305,8 +333,10 @@ func (d Dim) FloorDiv(e Dim) Dim {
 // Max returns the larger of d and e.
 func (d Dim) Max(e Dim) Dim {
 	switch {
-	case d == invalidDim || e == invalidDim:
+	case d.broken() || e.broken():
 		return invalidDim
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return max(d, e)
 	case d.Sub(e).provablyNonNegative():
 		return d
 	case e.Sub(d).provablyNonNegative():
@@ -319,50 +349,85 @@ func (d Dim) Max(e Dim) Dim {
 }
 
 // Equal says whether d and e are the same size under every binding of their symbols (Yes), under none (No), or whether
-// that depends on the binding (Unknown).
+// that depends on the binding (Unknown). Nothing is known of a dimension that overflowed.
 func (d Dim) Equal(e Dim) Truth {
-	if d == e {
+	switch {
+	case d.broken() || e.broken():
+		return Unknown
+	case d == e:
 		return Yes
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return No
 	}
-	diff := d.Sub(e)
-	if !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
+	if diff := d.Sub(e); !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
 		return No
 	}
 	return Unknown
 }
 
-// provablyNonNegative uses that every atom that can stand in a shape is itself never negative.
 func (d Dim) provablyNonNegative() bool {
 	if !d.IsSymbolic() {
 		return d >= 0
 	}
-	return d.expr().coefficientsNonNegative(true)
+	return !d.broken() && d.expr().nonNegative()
 }
 
-// Monotone reports whether no symbol's growth can make d smaller, judged by its form: coefficients of non-constant terms
-// are non-negative and so are those inside its atoms. A memory plan for the largest sizes then serves all smaller ones.
-func (d Dim) Monotone() bool { return !d.IsSymbolic() || d.expr().coefficientsNonNegative(false) }
+// Monotone reports whether no symbol's growth can make d smaller, judged by its form: sums of products, with positive
+// coefficients, of things that grow and are not negative. A memory plan for the largest sizes then serves all smaller ones.
+func (d Dim) Monotone() bool { return !d.IsSymbolic() || !d.broken() && d.expr().monotone() }
 
-func (e *expr) coefficientsNonNegative(constantToo bool) bool {
+// nonNegative reports whether e is a sum of products of what is not negative; symbols are not, for they stand for sizes.
+func (e *expr) nonNegative() bool {
 	for _, t := range e.terms {
-		if t.coef < 0 && (constantToo || len(t.factors) > 0) {
+		if t.coef < 0 {
 			return false
 		}
 		for _, f := range t.factors {
-			switch f.atom.kind {
-			case floorDivAtom:
-				if len(f.atom.b.terms) != 1 || len(f.atom.b.terms[0].factors) > 0 || !f.atom.a.coefficientsNonNegative(constantToo) {
-					return false
-				}
-			case maxAtom:
-				if !f.atom.a.coefficientsNonNegative(constantToo) || !f.atom.b.coefficientsNonNegative(constantToo) {
-					return false
-				}
+			if !f.atom.nonNegative() {
+				return false
 			}
 		}
 	}
 	return true
 }
+
+func (a *atom) nonNegative() bool {
+	switch a.kind {
+	case floorDivAtom:
+		return a.a.nonNegative() && a.b.isNumber()
+	case maxAtom:
+		return a.a.nonNegative() || a.b.nonNegative()
+	}
+	return true
+}
+
+func (e *expr) monotone() bool {
+	for _, t := range e.terms {
+		if t.coef < 0 && len(t.factors) > 0 {
+			return false
+		}
+		for _, f := range t.factors {
+			alone := len(t.factors) == 1 && f.power == 1
+			if !f.atom.monotone() || !alone && !f.atom.nonNegative() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (a *atom) monotone() bool {
+	switch a.kind {
+	case floorDivAtom:
+		return a.a.monotone() && a.b.isNumber()
+	case maxAtom:
+		return a.a.monotone() && a.b.monotone()
+	}
+	return true
+}
+
+// isNumber reports whether e is a constant: as a divisor a positive one.
+func (e *expr) isNumber() bool { return len(e.terms) == 1 && len(e.terms[0].factors) == 0 }
 
 // Symbols appends the distinct symbols that d depends on to list, in order of first appearance.
 func (d Dim) Symbols(list []Dim) []Dim {
@@ -458,6 +523,9 @@ func (a *atom) eval(b Binding) (int64, error) {
 		if !ok {
 			return 0, Errorf(ErrShape, "dimension %s has no size yet; feed an input that has it", a.text)
 		}
+		if v < 0 {
+			return 0, Errorf(ErrShape, "dimension %s is %d; a size cannot be negative", a.text, v)
+		}
 		return int64(v), nil
 	}
 	x, err := a.a.eval(b)
@@ -515,7 +583,9 @@ func mulTerm(s, t term) (term, bool) {
 			i++
 		}
 		if i < len(s.factors) && s.factors[i].atom == f.atom {
-			f.power += s.factors[i].power
+			if f.power += s.factors[i].power; f.power > maxPower {
+				return term{}, false
+			}
 			i++
 		}
 		product = append(product, f)

@@ -7,22 +7,22 @@ import (
 	"testing"
 )
 
-// guarded is a slice of n elements with guard bands around it that no kernel may write.
-type guarded[T Float] struct{ whole, x []T }
+// walled is a slice of n elements with wall bands around it that no kernel may write.
+type walled[T Float] struct{ whole, x []T }
 
-const guard = 40
+const wall = 40
 
-func newGuarded[T Float](n int) guarded[T] {
-	w := make([]T, n+2*guard)
+func newWalled[T Float](n int) walled[T] {
+	w := make([]T, n+2*wall)
 	for i := range w {
 		w[i] = 12345
 	}
-	return guarded[T]{w, w[guard : guard+n : guard+n]}
+	return walled[T]{w, w[wall : wall+n : wall+n]}
 }
 
-func (g guarded[T]) intact() bool {
+func (g walled[T]) intact() bool {
 	for i, v := range g.whole {
-		if (i < guard || i >= len(g.whole)-guard) && v != 12345 {
+		if (i < wall || i >= len(g.whole)-wall) && v != 12345 {
 			return false
 		}
 	}
@@ -79,7 +79,7 @@ func everyLength[T Float](t *testing.T) {
 			want := make([]T, n)
 			portable(want, a, b)
 			for alias := range 3 {
-				dst := newGuarded[T](n)
+				dst := newWalled[T](n)
 				x, y := a, b
 				switch alias {
 				case 1:
@@ -234,7 +234,7 @@ func softmaxTest[T Float](t *testing.T, eps float64) {
 					x[i] = T(math.Inf(-1))
 				}
 			}
-			soft, logs := newGuarded[T](len(x)), newGuarded[T](len(x))
+			soft, logs := newWalled[T](len(x)), newWalled[T](len(x))
 			Softmax(soft.x, x, rows, cols)
 			copy(logs.x, x)
 			LogSoftmax(logs.x, logs.x, rows, cols)

@@ -24,6 +24,8 @@ func avx2Vec32() vecSet[float32] {
 			OpSigmoid: sigmoidAVX2F32, OpSoftplus: softplusAVX2F32, OpErf: erfAVX2F32, OpReLU: reluAVX2F32, OpSqrt: sqrtAVX2F32,
 			OpNeg: negAVX2F32, OpAbs: absAVX2F32, OpSquare: squareAVX2F32, OpReciprocal: reciprocalAVX2F32, OpSign: signAVX2F32,
 			OpFloor: floorAVX2F32, OpCeil: ceilAVX2F32, OpRound: roundAVX2F32,
+			OpSin: whereSmall(maxValueAVX2F32, minValueAVX2F32, sinSmallAVX2F32, p.unary[OpSin]),
+			OpCos: whereSmall(maxValueAVX2F32, minValueAVX2F32, cosSmallAVX2F32, p.unary[OpCos]),
 		},
 		binary: [numOps]func(dst, a, b []float32){
 			OpAdd: addAVX2F32, OpSub: subAVX2F32, OpMul: mulAVX2F32, OpDiv: divAVX2F32, OpMax: maxAVX2F32, OpMin: minAVX2F32,
@@ -94,6 +96,8 @@ func avx2Vec64() vecSet[float64] {
 			OpSigmoid: sigmoidAVX2F64, OpSoftplus: softplusAVX2F64, OpErf: erfAVX2F64, OpReLU: reluAVX2F64, OpSqrt: sqrtAVX2F64,
 			OpNeg: negAVX2F64, OpAbs: absAVX2F64, OpSquare: squareAVX2F64, OpReciprocal: reciprocalAVX2F64, OpSign: signAVX2F64,
 			OpFloor: floorAVX2F64, OpCeil: ceilAVX2F64, OpRound: roundAVX2F64,
+			OpSin: whereSmall(maxValueAVX2F64, minValueAVX2F64, sinSmallAVX2F64, p.unary[OpSin]),
+			OpCos: whereSmall(maxValueAVX2F64, minValueAVX2F64, cosSmallAVX2F64, p.unary[OpCos]),
 		},
 		binary: [numOps]func(dst, a, b []float64){
 			OpAdd: addAVX2F64, OpSub: subAVX2F64, OpMul: mulAVX2F64, OpDiv: divAVX2F64, OpMax: maxAVX2F64, OpMin: minAVX2F64,
@@ -169,5 +173,23 @@ func scalarWholeThenRest[T Float](whole, rest func(dst []bool, a []T, s T)) func
 		whole(dst, a, s)
 		n := len(dst) &^ 7
 		rest(dst[n:], a[n:], s)
+	}
+}
+
+// trigLimit is the largest |x| whose reduction by π/2 the assembly does accurately.
+const trigLimit = 1 << 15
+
+// whereSmall applies small to the blocks of x that lie within ±trigLimit and any to the others.
+func whereSmall[T Float](largest, smallest func(x []T) T, small, any func(dst, x []T)) func(dst, x []T) {
+	return func(dst, x []T) {
+		for len(dst) > 0 {
+			n := min(len(dst), 256)
+			f := any
+			if largest(x[:n]) <= trigLimit && smallest(x[:n]) >= -trigLimit {
+				f = small
+			}
+			f(dst[:n], x[:n])
+			dst, x = dst[n:], x[n:]
+		}
 	}
 }

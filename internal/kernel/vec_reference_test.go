@@ -105,6 +105,31 @@ func refErf(x *big.Float) *big.Float {
 		sum = refAdd(sum, term)
 		term = refQuo(refMul(refMul(term, ref(2)), z), ref(float64(2*n+3)))
 	}
-	pi, _, _ := big.ParseFloat("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899", 10, refPrecision, big.ToNearestEven)
-	return refMul(refMul(refQuo(ref(2), refZero().Sqrt(pi)), refExp(refZero().Neg(z))), sum)
+	return refMul(refMul(refQuo(ref(2), refZero().Sqrt(refPi)), refExp(refZero().Neg(z))), sum)
+}
+
+var refPi = func() *big.Float {
+	pi, _, err := big.ParseFloat("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899", 10, 260, big.ToNearestEven)
+	if err != nil {
+		panic(err)
+	}
+	return pi
+}()
+
+// refSin takes whole turns out (|x| < 2²⁰, say) and sums the series.
+func refSin(x *big.Float) *big.Float {
+	turn := refMul(refPi, ref(2))
+	k, _ := refQuo(x, turn).Float64()
+	r := new(big.Float).SetPrec(400).Sub(x, new(big.Float).SetPrec(400).Mul(refPi, ref(2*math.RoundToEven(k))))
+	z := refMul(r, r)
+	sum, term := refZero(), refZero().Set(r)
+	for n := 1; !refSmall(term, sum); n += 2 {
+		sum = refAdd(sum, term)
+		term = refQuo(refMul(term, z), ref(-float64((n+1)*(n+2))))
+	}
+	return sum
+}
+
+func refCos(x *big.Float) *big.Float {
+	return refSin(new(big.Float).SetPrec(400).Add(x, new(big.Float).SetPrec(400).Quo(refPi, ref(2))))
 }

@@ -24,6 +24,8 @@ var accuracy = []struct {
 	{OpSigmoid, 2, 4, sigmoid, refSigmoid, -745, 40},
 	{OpSoftplus, 2, 4, softplus, refSoftplus, -745, 60},
 	{OpErf, 3, 4, math.Erf, refErf, -6, 6},
+	{OpSin, 2, 3, math.Sin, refSin, -32767, 32767},
+	{OpCos, 2, 3, math.Cos, refCos, -32767, 32767},
 }
 
 // bothSets runs a test on the set in use and on the portable one.

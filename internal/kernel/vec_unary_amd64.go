@@ -44,6 +44,16 @@ func softplusAVX2F32(dst []float32, x []float32)
 //go:noescape
 func erfAVX2F32(dst []float32, x []float32)
 
+// sinSmallAVX2F32 sets dst = sin x, |x| ≤ 2¹⁵.
+//
+//go:noescape
+func sinSmallAVX2F32(dst []float32, x []float32)
+
+// cosSmallAVX2F32 sets dst = cos x, |x| ≤ 2¹⁵.
+//
+//go:noescape
+func cosSmallAVX2F32(dst []float32, x []float32)
+
 // reluAVX2F32 sets dst = max(x, 0).
 //
 //go:noescape
@@ -133,6 +143,16 @@ func softplusAVX2F64(dst []float64, x []float64)
 //
 //go:noescape
 func erfAVX2F64(dst []float64, x []float64)
+
+// sinSmallAVX2F64 sets dst = sin x, |x| ≤ 2¹⁵.
+//
+//go:noescape
+func sinSmallAVX2F64(dst []float64, x []float64)
+
+// cosSmallAVX2F64 sets dst = cos x, |x| ≤ 2¹⁵.
+//
+//go:noescape
+func cosSmallAVX2F64(dst []float64, x []float64)
 
 // reluAVX2F64 sets dst = max(x, 0).
 //

@@ -6,6 +6,8 @@
 // series. The largest weighted error of the rounded coefficients stands beside each table.
 package main
 
+//go:generate sh -c "go run . >../vec/emit/coefficients.go && gofmt -w ../vec/emit/coefficients.go"
+
 import (
 	"fmt"
 	"math"

@@ -3,6 +3,8 @@
 //	go run ./vec -dir ..
 package main
 
+//go:generate go run . -dir ../..
+
 import (
 	"flag"
 	"log"
@@ -45,6 +47,8 @@ var unaries = []struct {
 	{"sigmoid", "dst = 1/(1 + e⁻ˣ)", (*emit.Math).Sigmoid},
 	{"softplus", "dst = ln(1 + eˣ)", (*emit.Math).Softplus},
 	{"erf", "dst = erf x", (*emit.Math).Erf},
+	{"sinSmall", "dst = sin x, |x| ≤ 2¹⁵", (*emit.Math).Sin},
+	{"cosSmall", "dst = cos x, |x| ≤ 2¹⁵", (*emit.Math).Cos},
 	{"relu", "dst = max(x, 0)", (*emit.Math).ReLU},
 	{"sqrt", "dst = √x", (*emit.Math).Sqrt},
 	{"neg", "dst = −x", (*emit.Math).Neg},

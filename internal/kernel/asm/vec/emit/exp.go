@@ -54,8 +54,12 @@ func (m *Math) powerOfTwo(biased V) V {
 
 // exponential is e^r − 1 = r + r²·P(r) for a reduced r.
 func (m *Math) exponential(r V, c []float64) V {
-	p := m.Polynomial(r, c)
-	return m.MulAdd(p, m.Mul(r, r), r)
+	if m.Bits == 32 { // short enough for Horner, with one vector more in flight
+		p := m.Polynomial(r, c)
+		return m.MulAdd(p, m.Mul(r, r), r)
+	}
+	z := m.Mul(r, r)
+	return m.MulAdd(m.EvenOdd(r, z, c), z, r)
 }
 
 // ExpClamped is eˣ for expMin ≤ x ≤ expMax. The power of two is applied in two halves, so that a subnormal result is

@@ -255,6 +255,19 @@ func (m *Math) Polynomial(x V, c []float64) V {
 	return p
 }
 
+// EvenOdd is the same polynomial as E(z) + x·O(z), z = x²: one product more, half the chain of dependent steps.
+func (m *Math) EvenOdd(x, z V, c []float64) V {
+	var even, odd []float64
+	for k, v := range c {
+		if k%2 == 0 {
+			even = append(even, v)
+		} else {
+			odd = append(odd, v)
+		}
+	}
+	return m.MulAdd(m.Polynomial(z, odd), x, m.Polynomial(z, even))
+}
+
 func (m *Math) signBit() Operand {
 	return m.KBits(1 << (m.Bits - 1))
 }
