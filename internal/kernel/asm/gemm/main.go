@@ -1,7 +1,7 @@
-// Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. Run it as `make gen` does.
+// Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. `make gen` runs it.
 package main
 
-//go:generate sh gen.sh
+//go:generate go run . -out ../../gemm_amd64.s -stubs ../../gemm_amd64.go -pkg kernel -layout ../../gemm_layout_amd64.go
 
 import (
 	"flag"
