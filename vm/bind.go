@@ -144,8 +144,8 @@ func (m *Machine) refreshFeeds() {
 	for _, r := range m.fedOperands {
 		m.steps[r.step].call.In[r.operand] = m.fed(r.slot)
 	}
-	for _, i := range m.fedProducts {
-		m.steps[i].bindAffine(m)
+	for _, i := range m.fedKernels {
+		m.steps[i].bind()
 	}
 }
 

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
 	"github.com/tapir-ml/tapir/internal/parallel"
@@ -12,10 +14,9 @@ type step struct {
 	call graph.Call
 	f32  *kernel.Gemm[float32] // of affine instructions
 	f64  *kernel.Gemm[float64]
+	e32  *elementRunner[float32] // of elementwise instructions
+	e64  *elementRunner[float64]
 }
-
-// allowsInPlace reports whether an instruction's result may take the place of an operand.
-func allowsInPlace(in *instr) bool { return in.node.Def().Traits.Has(graph.InPlace) }
 
 // fedOperand is an operand that is fed or a view of what is fed.
 type fedOperand struct {
@@ -39,14 +40,18 @@ func (m *Machine) prepare() {
 			s.f32 = new(kernel.Gemm[float32])
 		case in.kind == affineInstr:
 			s.f64 = new(kernel.Gemm[float64])
+		case in.kind == elementwiseInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
+			s.e32 = newElementRunner[float32](&in.elements)
+		case in.kind == elementwiseInstr:
+			s.e64 = newElementRunner[float64](&in.elements)
 		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
 		}
 		for k, operand := range in.in {
 			if t.slots[t.base(operand)].kind == inFeed {
 				m.fedOperands = append(m.fedOperands, fedOperand{i, k, operand})
-				if in.kind == affineInstr && (len(m.fedProducts) == 0 || m.fedProducts[len(m.fedProducts)-1] != i) {
-					m.fedProducts = append(m.fedProducts, i)
+				if in.kind != evalInstr && !slices.Contains(m.fedKernels, i) {
+					m.fedKernels = append(m.fedKernels, i)
 				}
 			}
 		}
@@ -70,19 +75,22 @@ func (m *Machine) refresh() error {
 			}
 			s.call.Scratch = m.arena[at : at+n]
 		}
-		if s.in.kind == affineInstr {
-			s.bindAffine(m)
-		}
+		s.bind()
 	}
 	return nil
 }
 
-// bindAffine fills in the matrix product from the operands in s.call.
-func (s *step) bindAffine(m *Machine) {
-	if s.call.Out[0].DType == graph.Float32 {
+// bind points a kernel at the operands in s.call.
+func (s *step) bind() {
+	switch {
+	case s.f32 != nil:
 		bindGemm(s.f32, s)
-	} else {
+	case s.f64 != nil:
 		bindGemm(s.f64, s)
+	case s.e32 != nil:
+		s.e32.bind(&s.call)
+	case s.e64 != nil:
+		s.e64.bind(&s.call)
 	}
 }
 
@@ -110,14 +118,16 @@ func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
 
 // execute runs one instruction.
 func (m *Machine) execute(s *step) error {
-	switch s.in.kind {
-	case affineInstr:
-		if s.call.Out[0].DType == graph.Float32 {
-			parallel.Run(m.Workers, s.f32.Parts(), s.f32)
-		} else {
-			parallel.Run(m.Workers, s.f64.Parts(), s.f64)
-		}
-	case copyInstr:
+	switch {
+	case s.f32 != nil:
+		parallel.Run(m.Workers, s.f32.Parts(), s.f32)
+	case s.f64 != nil:
+		parallel.Run(m.Workers, s.f64.Parts(), s.f64)
+	case s.e32 != nil:
+		parallel.Run(m.Workers, s.e32.parts(), s.e32)
+	case s.e64 != nil:
+		parallel.Run(m.Workers, s.e64.parts(), s.e64)
+	case s.in.kind == copyInstr:
 		s.call.Out[0].CopyFrom(s.call.In[0])
 	default:
 		return s.in.node.Def().Run(&s.call)

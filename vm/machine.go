@@ -32,7 +32,7 @@ type Machine struct {
 	fan    fan
 
 	fedOperands []fedOperand // of steps, to point at newly fed tensors
-	fedProducts []int        // steps that are products of fed operands
+	fedKernels  []int        // steps with kernels of their own that have such operands
 
 	ran bool // there are values to read
 	at  int  // the instruction being run, for panics

@@ -216,6 +216,13 @@ func (t *tape) operation(in *instr) string {
 			note += fmt.Sprintf(" α=%g", in.affine.alpha)
 		}
 	}
+	if in.kind == elementwiseInstr {
+		names := make([]string, len(in.elements.steps))
+		for i, s := range in.elements.steps {
+			names[i] = s.name
+		}
+		note = " " + strings.Join(names, "+")
+	}
 	return name + "(" + strings.Join(operands, ", ") + ")" + note
 }
 

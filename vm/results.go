@@ -1,5 +1,10 @@
 package vm
 
+import (
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
+)
+
 // stageResults copies results that are not the arena's into it: an output must be the machine's own, and the commit phase must
 // find what was true before the step even if one state becomes another:
 //
@@ -51,18 +56,33 @@ func shareInPlace(u *unit) error {
 	t := u.tape
 	for i := range t.instrs {
 		in := &t.instrs[i]
-		if in.kind != evalInstr || len(in.out) != 1 || !allowsInPlace(in) {
-			continue
-		}
-		out := &t.slots[in.out[0]]
-		for _, s := range in.in {
-			b := t.base(s)
-			from := t.slots[b]
-			if from.kind == inArena && from.last == i && t.slots[s].typ.Identical(out.typ) && from.typ.DType == out.typ.DType {
-				out.shares = b
-				break
+		taken := map[slotID]bool{}
+		for k, o := range in.out {
+			for j, s := range in.in {
+				b := t.base(s)
+				from, out := &t.slots[b], &t.slots[o]
+				if from.kind == inArena && from.last == i && !taken[b] && t.slots[s].typ.Identical(out.typ) && t.allowsInPlace(in, j, k) {
+					out.shares, taken[b] = b, true
+					break
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// allowsInPlace reports whether result k of an instruction may take the place of operand j, which is of its type.
+func (t *tape) allowsInPlace(in *instr, j, k int) bool {
+	switch in.kind {
+	case evalInstr:
+		return len(in.out) == 1 && in.node.Def().Traits.Has(graph.InPlace)
+	case elementwiseInstr:
+		for other, s := range in.in { // read in two ways, the operand could be needed after its element was overwritten
+			if other != j && t.base(s) == t.base(in.in[j]) {
+				return false
+			}
+		}
+		return !in.elements.overwrites(kernel.Arg(j), kernel.Arg(len(in.in)+k))
+	}
+	return false
 }

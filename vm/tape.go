@@ -39,22 +39,24 @@ type slot struct {
 type instrKind uint8
 
 const (
-	evalInstr   instrKind = iota // the operator's own kernel
-	affineInstr                  // act(A·B + bias)
-	copyInstr                    // operand 0, element by element
+	evalInstr        instrKind = iota // the operator's own kernel
+	affineInstr                       // act(A·B + bias)
+	elementwiseInstr                  // several pointwise operators in one pass
+	copyInstr                         // operand 0, element by element
 )
 
-var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", copyInstr: "copy"}
+var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", elementwiseInstr: "elementwise", copyInstr: "copy"}
 
 // instr is one line of the tape. It is data only: the executor finds the kernel by its kind.
 type instr struct {
-	kind    instrKind
-	node    *graph.Node // the node it came from, for names and positions; its Def and Attr for evalInstr
-	in      []slotID
-	out     []slotID
-	scratch graph.Dim // bytes
-	affine  affine
-	dead    bool
+	kind     instrKind
+	node     *graph.Node // the node it came from, for names and positions; its Def and Attr for evalInstr
+	in       []slotID
+	out      []slotID
+	scratch  graph.Dim // bytes
+	affine   affine
+	elements elementwise
+	dead     bool
 }
 
 // affine describes act(A·B + bias): operands 0 and 1 are A and B, operand 2 the bias if there is one.

@@ -1,0 +1,301 @@
+package vm
+
+import (
+	"slices"
+
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
+	"github.com/tapir-ml/tapir/ops"
+)
+
+// elementwiseOps are the operators that elementwise programs have an opcode for.
+var elementwiseOps = map[*graph.Def]kernel.Op{
+	ops.AddDef: kernel.OpAdd, ops.SubDef: kernel.OpSub, ops.MulDef: kernel.OpMul, ops.DivDef: kernel.OpDiv, ops.PowDef: kernel.OpPow,
+	ops.NegDef: kernel.OpNeg, ops.ExpDef: kernel.OpExp, ops.LogDef: kernel.OpLog, ops.Log1pDef: kernel.OpLog1p, ops.SqrtDef: kernel.OpSqrt,
+	ops.ReLUDef: kernel.OpReLU, ops.SigmoidDef: kernel.OpSigmoid, ops.TanhDef: kernel.OpTanh, ops.SoftplusDef: kernel.OpSoftplus,
+	ops.LessDef: kernel.OpLess, ops.LessEqualDef: kernel.OpLessEqual, ops.EqualDef: kernel.OpEqual, ops.NotEqualDef: kernel.OpNotEqual,
+	ops.SelectDef: kernel.OpSelect,
+}
+
+// elementwise describes several operators in one pass over their elements: the operands are the instruction's, inputs first and
+// then results; what lies between stays in registers, blocks small enough for the nearest cache.
+type elementwise struct {
+	access []kernel.Access // of the operands
+	steps  []elementStep
+}
+
+type elementStep struct {
+	op           kernel.Op
+	dst, a, b, c kernel.Ref
+	name         string
+}
+
+// fuseElementwise makes one instruction of neighbours that work on elements of one shape:
+//
+//	s5 = eval mul(s1, 0.9)
+//	s6 = eval mul(s2, 0.1)
+//	s7 = eval add(s5, s6)         →   s7 = elementwise(s1, 0.9, s2, 0.1) mul+mul+add
+//
+// Only neighbours on the tape are taken, so the order of everything else stays, and any number of their results may be read
+// elsewhere.
+func fuseElementwise(u *unit) error {
+	t := u.tape
+	f := elementFuser{tape: t, uses: t.uses()}
+	var kept []instr
+	for i := 0; i < len(t.instrs); {
+		n := f.run(i)
+		if n < 2 {
+			kept = append(kept, t.instrs[i])
+			i++
+			continue
+		}
+		kept = append(kept, f.fuse(t.instrs[i:i+n]))
+		i += n
+	}
+	t.instrs = kept
+	return nil
+}
+
+// longestProgram bounds the steps of a program, and with them its operands: a block of each has to stay in the cache.
+const longestProgram = 32
+
+type elementFuser struct {
+	*tape
+	uses []int // of each slot's memory
+}
+
+// run returns how many instructions from i on can be one.
+func (f *elementFuser) run(i int) int {
+	members := map[slotID]bool{}
+	typ := graph.Type{}
+	n := 0
+	for ; n < longestProgram && i+n < len(f.instrs); n++ {
+		in := &f.instrs[i+n]
+		if in.kind != evalInstr || len(in.out) != 1 {
+			break
+		}
+		op, ok := elementwiseOps[in.node.Def()]
+		out := f.slots[in.out[0]].typ
+		if !ok || n > 0 && !out.Shape.Identical(typ.Shape) {
+			break
+		}
+		isComparison := out.DType == graph.Bool
+		if isComparison && !f.feedsSelect(i+n) {
+			break
+		}
+		dtype := f.slots[in.in[len(in.in)-1]].typ.DType // of select the first operand is the condition
+		if n == 0 {
+			typ = graph.Type{DType: dtype, Shape: out.Shape}
+		}
+		if !dtype.IsFloat() || dtype != typ.DType || !f.operandsFit(in, op, typ.Shape, members) {
+			break
+		}
+		members[in.out[0]] = true
+	}
+	// A comparison's result lives in a register only: it must not be the last.
+	for n > 0 && f.slots[f.instrs[i+n-1].out[0]].typ.DType == graph.Bool {
+		n--
+	}
+	return n
+}
+
+// feedsSelect reports whether instruction i is a comparison that only the select right behind it reads.
+func (f *elementFuser) feedsSelect(i int) bool {
+	mask := f.instrs[i].out[0]
+	if f.uses[mask] != 1 || i+1 >= len(f.instrs) {
+		return false
+	}
+	next := &f.instrs[i+1]
+	return next.kind == evalInstr && next.node.Is(ops.SelectDef) && next.in[0] == mask &&
+		f.slots[next.out[0]].typ.Shape.Identical(f.slots[mask].typ.Shape)
+}
+
+// operandsFit reports whether every operand can be read as an argument of a program over shape.
+func (f *elementFuser) operandsFit(in *instr, op kernel.Op, shape graph.Shape, members map[slotID]bool) bool {
+	for k, s := range in.in {
+		if members[s] {
+			continue
+		}
+		if members[f.base(s)] { // a view of a member: its elements are not where the program writes them
+			return false
+		}
+		if op == kernel.OpSelect && k == 0 { // a condition comes from a comparison in the program
+			return false
+		}
+		if _, ok := accessOf(f.slots[s].typ.Shape, shape); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// accessOf says how an operand is read by a program over the elements of shape, seen as a matrix of its last dimension.
+func accessOf(operand, shape graph.Shape) (kernel.Access, bool) {
+	isOne := func(d graph.Dim) bool { return d == 1 }
+	rank := len(operand)
+	switch {
+	case operand.Identical(shape):
+		return kernel.Full, true
+	case !slices.ContainsFunc(operand, func(d graph.Dim) bool { return !isOne(d) }):
+		return kernel.Scalar, true
+	case len(shape) < 2:
+		return 0, false
+	case operand[rank-1] == shape[len(shape)-1] && !slices.ContainsFunc(operand[:rank-1], func(d graph.Dim) bool { return !isOne(d) }):
+		return kernel.Row, true
+	case rank == len(shape) && isOne(operand[rank-1]) && operand[:rank-1].Identical(shape[:rank-1]):
+		return kernel.Column, true
+	}
+	return 0, false
+}
+
+// fuse makes one instruction of several.
+func (f *elementFuser) fuse(members []instr) instr {
+	last := members[len(members)-1]
+	fused := instr{kind: elementwiseInstr, node: last.node}
+	shape := f.slots[last.out[0]].typ.Shape
+	inside := map[slotID]int{} // reads by members
+	lastRead := map[slotID]int{}
+	for i := range members {
+		for _, s := range members[i].in {
+			inside[s]++
+			lastRead[s] = i
+		}
+	}
+	made := map[slotID]bool{}
+	for i := range members {
+		made[members[i].out[0]] = true
+	}
+	for i := range members {
+		for _, s := range members[i].in {
+			if !made[s] && !slices.Contains(fused.in, s) {
+				fused.in = append(fused.in, s)
+			}
+		}
+		if s := members[i].out[0]; f.uses[s] > inside[s] {
+			fused.out = append(fused.out, s)
+		}
+	}
+	refs := map[slotID]kernel.Ref{}
+	for i, s := range fused.in {
+		access, _ := accessOf(f.slots[s].typ.Shape, shape)
+		fused.elements.access = append(fused.elements.access, access)
+		refs[s] = kernel.Arg(i)
+	}
+	for i, s := range fused.out {
+		fused.elements.access = append(fused.elements.access, kernel.Full)
+		refs[s] = kernel.Arg(len(fused.in) + i)
+	}
+	var free []int // registers
+	next := 0
+	for i := range members {
+		in := &members[i]
+		step := elementStep{op: elementwiseOps[in.node.Def()], name: in.node.Def().Name}
+		for k, to := range []*kernel.Ref{&step.a, &step.b, &step.c}[:len(in.in)] {
+			*to = refs[in.in[k]]
+		}
+		for k, s := range in.in { // registers read for the last time may take the result
+			if r, ok := registerOf(refs[s]); ok && lastRead[s] == i && !slices.Contains(in.in[:k], s) {
+				free = append(free, r)
+			}
+		}
+		out := in.out[0]
+		if refs[out] == 0 {
+			r := next
+			if len(free) > 0 {
+				r, free = free[len(free)-1], free[:len(free)-1]
+			} else {
+				next++
+			}
+			refs[out] = kernel.Reg(r)
+		}
+		step.dst = refs[out]
+		fused.elements.steps = append(fused.elements.steps, step)
+	}
+	return fused
+}
+
+// registerOf returns the number of a register reference.
+func registerOf(r kernel.Ref) (int, bool) {
+	if n := int(r) & 0xff; r == kernel.Reg(n) {
+		return n, true
+	}
+	return 0, false
+}
+
+// overwrites reports whether the program reads argument in after it has written argument out.
+func (e *elementwise) overwrites(in, out kernel.Ref) bool {
+	written := false
+	for _, s := range e.steps {
+		if written && (s.a == in || s.b == in || s.c == in) {
+			return true
+		}
+		written = written || s.dst == out
+	}
+	return false
+}
+
+// elementRunner runs an elementwise instruction; it is a parallel.Task.
+type elementRunner[T kernel.Float] struct {
+	program    kernel.Program[T]
+	arguments  []kernel.Argument[T]
+	workspaces []*kernel.Workspace[T] // one for each part
+	rows, cols int
+}
+
+// elementsPerPart is how many elements a part has about: some tens of microseconds of work.
+const elementsPerPart = 1 << 15
+
+func newElementRunner[T kernel.Float](e *elementwise) *elementRunner[T] {
+	r := &elementRunner[T]{arguments: make([]kernel.Argument[T], len(e.access))}
+	r.program.Args = e.access
+	for _, s := range e.steps {
+		r.program.Steps = append(r.program.Steps, kernel.Step[T]{Op: s.op, Dst: s.dst, A: s.a, B: s.b, C: s.c})
+	}
+	if err := r.program.Check(); err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// bind points the program at its operands.
+func (r *elementRunner[T]) bind(call *graph.Call) {
+	shape := call.Out[0].Shape
+	r.rows, r.cols = 1, 1
+	for i, s := range shape {
+		if i == len(shape)-1 {
+			r.cols = s
+		} else {
+			r.rows *= s
+		}
+	}
+	for i, a := range call.In {
+		r.arguments[i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
+	}
+	for i, a := range call.Out {
+		r.arguments[len(call.In)+i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
+	}
+	for len(r.workspaces) < r.parts() {
+		r.workspaces = append(r.workspaces, kernel.NewWorkspace(&r.program))
+	}
+}
+
+// parts splits rows, or the columns of a single row, by size alone.
+func (r *elementRunner[T]) parts() int {
+	if r.rows == 1 {
+		return (r.cols + elementsPerPart - 1) / elementsPerPart
+	}
+	return (r.rows + r.rowsPerPart() - 1) / r.rowsPerPart()
+}
+
+func (r *elementRunner[T]) rowsPerPart() int { return max(1, elementsPerPart/max(r.cols, 1)) }
+
+// Do runs one part.
+func (r *elementRunner[T]) Do(part int) {
+	region := kernel.Region{Rows: 1, Col: part * elementsPerPart}
+	region.Cols = min(elementsPerPart, r.cols-region.Col)
+	if r.rows != 1 {
+		region = kernel.Region{Row: part * r.rowsPerPart(), Cols: r.cols}
+		region.Rows = min(r.rowsPerPart(), r.rows-region.Row)
+	}
+	r.program.Run(r.workspaces[part], r.arguments, region)
+}
