@@ -2969,15 +2969,10 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -2991,8 +2986,6 @@ r3v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3014,8 +3007,6 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3456,15 +3447,10 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3475,8 +3461,6 @@ r2v2loop:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3495,8 +3479,6 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3792,15 +3774,10 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3808,8 +3785,6 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3817,8 +3792,6 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3826,8 +3799,6 @@ r1v2loop:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -3843,8 +3814,6 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (SI), Y14
@@ -14588,15 +14557,10 @@ fullheight3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r3v2rest
 
 r3v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -14610,8 +14574,6 @@ r3v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -14633,8 +14595,6 @@ r3v2rest:
 	JZ   r3v2fold
 
 r3v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -14931,15 +14891,10 @@ fullheight2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000002, CX
 	JLT    r2v2rest
 
 r2v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -14950,8 +14905,6 @@ r2v2loop:
 	VFMADD231PD  Y13, Y15, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -14970,8 +14923,6 @@ r2v2rest:
 	JZ   r2v2fold
 
 r2v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -15179,15 +15130,10 @@ fullheight1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	LEAQ   (R10)(R10*2), R15
-	SHLQ   $0x02, R15
-	ADDQ   BX, R15
 	SUBQ   $0x00000004, CX
 	JLT    r1v2rest
 
 r1v2loop:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -15195,8 +15141,6 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y1
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -15204,8 +15148,6 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y3
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -15213,8 +15155,6 @@ r1v2loop:
 	VFMADD231PD  Y13, Y14, Y5
 	ADDQ         R9, SI
 	ADDQ         R10, BX
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14
@@ -15230,8 +15170,6 @@ r1v2rest:
 	JZ   r1v2fold
 
 r1v2single:
-	PREFETCHT0   (R15)
-	ADDQ         R10, R15
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (SI), Y14

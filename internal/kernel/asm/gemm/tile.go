@@ -81,7 +81,7 @@ func (t *tile) multiply() {
 		LEAQ(indexed(rA, rARow, 2, 0), rA3)
 		ADDQ(rARow, rA3)
 	}
-	if !t.tail {
+	if t.prefetches() {
 		t.prefetchFrom(rT)
 	}
 	if t.split > 1 {
@@ -123,6 +123,10 @@ func (t *tile) multiply() {
 	}
 }
 
+// prefetches says whether the tile asks for rows of B ahead. Tiles of few rows come last, when the panel has been read, and
+// those of few columns belong to small products: for them it would be work for nothing.
+func (t *tile) prefetches() bool { return t.split == 1 && !t.tail }
+
 // step multiplies one k into set s and moves on.
 func (t *tile) step(s int) {
 	const b0, a0, mask = 12, 14, 15
@@ -130,7 +134,7 @@ func (t *tile) step(s int) {
 	if t.tail {
 		broadcasts = 1 // y15 is the mask
 	}
-	if !t.tail {
+	if t.prefetches() {
 		PREFETCHT0(at(rT, 0))
 		ADDQ(rBRow, rT)
 	}
