@@ -119,7 +119,7 @@ func (g *Gemm[T]) plan() plan {
 	}
 	p.downs = (g.M + p.rows - 1) / p.rows
 	if p.downs > 1 && g.M-(p.downs-1)*p.rows < 4 {
-		p.downs-- // tiles of the last part are cut as those of the whole: see rowTile
+		p.downs-- // tiles of the last part are cut as those of the whole: see cutRows
 	}
 	return p
 }
@@ -139,16 +139,3 @@ func (p *plan) colRange(a int) (j0, j1 int) {
 }
 
 func roundUp(x, to int) int { return (x + to - 1) / to * to }
-
-// rowTile is the height of the next tile when left rows are left: six, but the last seven, eight or nine are cut evenly,
-// because tiles of one or two rows use half the multipliers. A chunk that starts at a multiple of six and ends with the
-// matrix is cut like the whole matrix as long as it has at least four rows.
-func rowTile(left int) int {
-	if left > 9 || left == tileRows {
-		return tileRows
-	}
-	if left > tileRows {
-		return (left + 1) / 2
-	}
-	return left
-}
