@@ -70,7 +70,13 @@ func (g *Gemm[T]) Run() {
 	}
 	g.check()
 	if g.direct() {
-		multiply(g)
+		if g.Packed == nil {
+			multiply(g)
+			return
+		}
+		sub := *g
+		sub.B, sub.BRow, sub.BCol = g.Packed.data, panel[T](), g.K
+		multiply(&sub)
 		return
 	}
 	p := g.plan()
@@ -79,8 +85,13 @@ func (g *Gemm[T]) Run() {
 
 // direct says whether one call of the micro-kernel does it all: small products spend no time on plans.
 func (g *Gemm[T]) direct() bool {
-	return g.BCol == 1 && g.N > 1 && g.Packed == nil && g.M <= maxDirectRows && g.K > 0 && (g.K <= maxDirectDepth || g.M <= tileRows && g.K <= maxDepth) && g.N <= maxDirectCols &&
-		g.ARow != 1 && !g.Epilogue.finishes()
+	if g.M > maxDirectRows || g.N > maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() {
+		return false
+	}
+	if g.Packed != nil {
+		return g.K <= maxDepth
+	}
+	return g.BCol == 1 && g.N > 1 && (g.K <= maxDirectDepth || g.M <= tileRows && g.K <= maxDepth)
 }
 
 // check panics when an operand is too short for its sizes and strides: the micro-kernels do not look.

@@ -18,9 +18,13 @@ const (
 	groupBytes = 256 << 10 // packed panels of B in use at a time
 	chunkBytes = 128 << 10 // rows of A in use at a time
 	blockBytes = 1 << 20   // rows of A transposed at a time
+	hotBytes   = 64 << 10  // finished elements of C that wait for the rest of their epilogue
+	maxPanels  = 32        // of a group and
+	maxRows    = 384       // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
 	partWork   = 1 << 21   // multiply-adds a part should have at least: some 40 µs
 	partRows   = 512       // rows of a part at most, so that large products have parts in both directions
-	partCols   = 256       // columns of a part at least, if there are that many, before rows are cut
+	partCols   = 256       // columns of a part of a tall product at least, if there are that many
+	partPanels = 4         // and panels of any
 	widePanels = 12        // groups and parts of products of up to three rows, whose tiles are wider, are multiples of so many panels
 	wideDepth  = 320       // their k, if they are packed: so many panels of it fit into groupBytes
 )
@@ -30,9 +34,9 @@ var (
 	maxSwapRows       = 64  // rows of A up to which it is A, not B, that is transposed
 	maxDirectRows     = 32  // rows of A up to which B is read where it lies
 	maxDirectDepth    = 400 // and the k up to which several tiles of rows find its panel still in the second-level cache
-	maxDirectCols     = 512
-	minTransposeCols  = 64 // columns of C from which a transposed A is laid out by rows
-	minTransposeDepth = 48 // and the k from which
+	maxDirectCols     = 512 // columns up to which such a product needs no plan
+	minTransposeCols  = 64  // columns of C from which a transposed A is laid out by rows
+	minTransposeDepth = 48  // and the k from which
 )
 
 // plan says how a Gemm is cut: into downs × acrosses parts, and each part into blocks.
@@ -71,11 +75,15 @@ func (g *Gemm[T]) plan() plan {
 		p.depth = roundUp((g.K+blocks-1)/blocks, 16)
 	}
 	depth := max(p.depth, 1)
-	p.group = max(groupBytes/(64*depth), 1) * nr
+	p.group = min(max(groupBytes/(64*depth), 1), maxPanels) * nr
 	if g.M <= 3 {
 		p.group = max(p.group/(widePanels*nr), 1) * widePanels * nr
 	}
-	p.chunk = roundUp(max(chunkBytes/(size*depth), 1), tileRows)
+	rows := min(max(chunkBytes/(size*depth), 1), maxRows)
+	if p.swap || g.Epilogue.finishes() {
+		rows = min(rows, hotBytes/(size*p.group)) // C is read again
+	}
+	p.chunk = roundUp(rows, tileRows)
 	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
 		p.packA = true
 		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
@@ -88,7 +96,7 @@ func (g *Gemm[T]) plan() plan {
 	// Parts: columns are cut first, as each part packs its own columns of B; rows only when a part of partCols columns
 	// would still be far too large, and never if columns are to be summed.
 	p.rows, p.cols = g.M, g.N
-	work := g.M * g.N * depth
+	work := g.M * g.N * max(g.K, 1)
 	if want := work / partWork; want > 1 {
 		align := nr
 		switch {
@@ -97,11 +105,11 @@ func (g *Gemm[T]) plan() plan {
 		case g.M <= 3:
 			align = widePanels * nr
 		}
-		p.cols = roundUp((g.N+want-1)/want, align)
+		p.cols = roundUp(max((g.N+want-1)/want, partPanels*nr), align)
 		if g.Epilogue.ColSums == nil && p.cols < partCols && g.M > 2*partRows {
 			p.cols = min(partCols, roundUp(g.N, align))
 		}
-		if per := p.cols * depth; g.Epilogue.ColSums == nil && g.M > partRows && g.M*per > partWork {
+		if per := p.cols * max(g.K, 1); g.Epilogue.ColSums == nil && g.M > partRows && g.M*per > partWork {
 			p.rows = roundUp(min(partRows, max(partWork/per, 96)), tileRows)
 		}
 	}
@@ -111,7 +119,7 @@ func (g *Gemm[T]) plan() plan {
 	}
 	p.downs = (g.M + p.rows - 1) / p.rows
 	if p.downs > 1 && g.M-(p.downs-1)*p.rows < 4 {
-		p.downs-- // tiles of the last part are cut as those of the whole: see rowTile
+		p.downs-- // tiles of the last part are cut as those of the whole: see cutRows
 	}
 	return p
 }
@@ -131,16 +139,3 @@ func (p *plan) colRange(a int) (j0, j1 int) {
 }
 
 func roundUp(x, to int) int { return (x + to - 1) / to * to }
-
-// rowTile is the height of the next tile when left rows are left: six, but the last seven, eight or nine are cut evenly,
-// because tiles of one or two rows use half the multipliers. A chunk that starts at a multiple of six and ends with the
-// matrix is cut like the whole matrix as long as it has at least four rows.
-func rowTile(left int) int {
-	if left > 9 || left == tileRows {
-		return tileRows
-	}
-	if left > tileRows {
-		return (left + 1) / 2
-	}
-	return left
-}

@@ -145,3 +145,30 @@ func BenchmarkRun(b *testing.B) {
 		Run(0, 8, c)
 	}
 }
+
+// TestPartsOverlap has two parts that each wait for the other: only two goroutines at a time can finish them.
+func TestPartsOverlap(t *testing.T) {
+	withProcs(t, 2)
+	met := 0
+	for range 50 {
+		var here atomic.Int32
+		c := &counts{calls: make([]atomic.Int32, 2)}
+		var alone atomic.Bool
+		c.do = func(int) {
+			here.Add(1)
+			for start := time.Now(); here.Load() < 2; runtime.Gosched() {
+				if time.Since(start) > 100*time.Millisecond {
+					alone.Store(true)
+					return
+				}
+			}
+		}
+		Run(0, 2, c)
+		if !alone.Load() {
+			met++
+		}
+	}
+	if met < 40 {
+		t.Errorf("the parts of %d runs of 50 ran at the same time", met)
+	}
+}

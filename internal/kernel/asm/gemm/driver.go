@@ -130,7 +130,9 @@ func (e *element) gemm() {
 
 	for _, c := range []class{{"full", 2, false}, {"tail2", 2, true}, {"tail1", 1, true}} {
 		Label(c.name)
-		// rT = rowTile(rM)
+		// rT, the height of the next tile when rM rows are left, is six, but the last seven, eight or nine rows are cut evenly:
+		// tiles of one or two rows use half the multipliers. So rows that begin at a multiple of six and end with the matrix
+		// are cut like the whole matrix as long as there are at least four of them.
 		MOVQ(rM, rT)
 		CMPQ(rM, U32(6))
 		JLE(LabelRef(c.name + "height"))

@@ -81,7 +81,9 @@ func (t *tile) multiply() {
 		LEAQ(indexed(rA, rARow, 2, 0), rA3)
 		ADDQ(rARow, rA3)
 	}
-	t.prefetchFrom(rT)
+	if t.prefetches() {
+		t.prefetchFrom(rT)
+	}
 	if t.split > 1 {
 		SUBQ(U32(t.split), rK)
 		JLT(LabelRef(t.label("rest")))
@@ -121,6 +123,10 @@ func (t *tile) multiply() {
 	}
 }
 
+// prefetches says whether the tile asks for rows of B ahead. Tiles of few rows come last, when the panel has been read, and
+// those of few columns belong to small products: for them it would be work for nothing.
+func (t *tile) prefetches() bool { return t.split == 1 && !t.tail }
+
 // step multiplies one k into set s and moves on.
 func (t *tile) step(s int) {
 	const b0, a0, mask = 12, 14, 15
@@ -128,8 +134,10 @@ func (t *tile) step(s int) {
 	if t.tail {
 		broadcasts = 1 // y15 is the mask
 	}
-	PREFETCHT0(at(rT, 0))
-	ADDQ(rBRow, rT)
+	if t.prefetches() {
+		PREFETCHT0(at(rT, 0))
+		ADDQ(rBRow, rT)
+	}
 	for v := range t.vecs {
 		if t.tail && v == t.vecs-1 {
 			t.maskLoad(at(rB, 32*v), y[mask], y[b0+v])
