@@ -82,8 +82,16 @@ func (m *Math) Exp(x V) V {
 	return m.ExpClamped(m.Clamp(x, f.expMin, f.expMax))
 }
 
-// ExpNegative is eˣ for x ≤ 0.
-func (m *Math) ExpNegative(x V) V { return m.ExpClamped(m.ClampBelow(x, m.format().expMin)) }
+// ExpNegative is eˣ for x ≤ 0. Results span so little more than the normal numbers that one shift of the exponent, taken
+// back by a product, does: e = (h + h·p)·2⁻ᵏ with h = 2ⁿ⁺ᵏ.
+func (m *Math) ExpNegative(x V) V {
+	f := m.format()
+	biased, r := m.reduce(m.ClampBelow(x, f.expMin))
+	p := m.exponential(r, f.exp)
+	k := f.bias / 2
+	h := m.IAdd(m.ShiftLeft(biased, f.mantissa), m.KBits((f.bias+k)<<f.mantissa))
+	return m.Mul(m.MulAdd(p, h, h), m.K(math.Ldexp(1, -int(k))))
+}
 
 // expm1Normal is eˣ − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1) where 2ⁿ is a normal number, but for the sign of zero.
 func (m *Math) expm1Normal(x V) V {
