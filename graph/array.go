@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"reflect"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -53,6 +52,24 @@ func arrayOver[T elem](dtype DType, shape []int, s []T) Array {
 func (a Array) As(shape []int) Array {
 	a.Shape = shape
 	return a
+}
+
+// check says why a is no value.
+func (a Array) check() error {
+	if !a.DType.Valid() {
+		return Errorf(ErrDType, "an array of %v is no tensor value", a.DType)
+	}
+	n := 1
+	for _, s := range a.Shape {
+		if s < 0 {
+			return Errorf(ErrValue, "an array has shape %v", a.Shape)
+		}
+		n *= s
+	}
+	if n != a.n {
+		return Errorf(ErrValue, "the array has %d elements but shape %v", a.n, a.Shape)
+	}
+	return nil
 }
 
 // Len returns the number of elements.
@@ -146,20 +163,21 @@ func (a Array) CopyFrom(b Array) {
 		copy(a.Bytes(), b.Bytes())
 		return
 	}
-	if a.DType == Int64 && b.DType == Int32 { // the integer conversions that a detour by float64 could spoil
-		for i, v := range b.I32() {
-			a.I64()[i] = int64(v)
+	switch { // what a detour by float64 would spoil
+	case a.DType == Int32 && b.DType == Int64:
+		convert(a.I32(), b.I64())
+	case a.DType == Float32 && b.DType == Int64:
+		convert(a.F32(), b.I64())
+	default:
+		for i := 0; i < a.n; i++ {
+			a.SetAt(i, b.At(i))
 		}
-		return
 	}
-	if a.DType == Int32 && b.DType == Int64 {
-		for i, v := range b.I64() {
-			a.I32()[i] = int32(v)
-		}
-		return
-	}
-	for i := 0; i < a.n; i++ {
-		a.SetAt(i, b.At(i))
+}
+
+func convert[T float32 | int32](dst []T, src []int64) {
+	for i, v := range src {
+		dst[i] = T(v)
 	}
 }
 
@@ -186,7 +204,7 @@ func (a Array) Dense() *tensor.Dense {
 		return nil
 	}
 	if len(a.Shape) == 0 {
-		return tensor.New(tensor.FromScalar(reflect.ValueOf(backing).Index(0).Interface()))
+		return tensor.New(tensor.WithShape(), tensor.WithBacking(backing))
 	}
 	return tensor.New(tensor.WithShape(a.Shape...), tensor.WithBacking(backing))
 }
@@ -198,7 +216,7 @@ func ArrayOf(v any) (Array, error) {
 	case *tensor.Dense:
 		return arrayOfDense(v)
 	case Array:
-		return v, nil
+		return v, v.check()
 	case float32:
 		return arrayOver(Float32, nil, []float32{v}), nil
 	case float64:
@@ -267,20 +285,38 @@ func arrayOfDense(t *tensor.Dense) (Array, error) {
 	default:
 		return Array{}, Errorf(ErrDType, "a tensor of %v is not supported; use float32, float64, int32, int64, int or bool", t.Dtype())
 	}
-	if t.RequiresIterator() || t.DataOrder().IsColMajor() {
-		return gather(a, shape, t.Strides())
+	// The strides alone are trusted: the data order of a slice of a transposed tensor says that no iterator is needed.
+	strides, last, dense, wide := t.Strides(), 0, true, 0
+	for axis, step := len(shape)-1, 1; axis >= 0; axis-- {
+		if shape[axis] != 1 {
+			wide++
+			stride := step
+			if len(strides) == len(shape) {
+				stride = strides[axis]
+			}
+			dense = dense && stride == step
+			last += (shape[axis] - 1) * stride
+		}
+		step *= shape[axis]
 	}
-	if a.n != n {
+	if len(strides) != len(shape) && (wide > 1 || len(strides) > 0 && strides[0] != 1) { // a column-major (3, 1) has the stride 1 alone
+		return Array{}, Errorf(ErrValue, "the tensor is a view of shape %v with strides %v; clone or materialise it first", shape, strides)
+	}
+	switch {
+	case n == 0:
+		a.n = 0
+		return a, nil
+	case last < 0 || last >= a.n:
 		return Array{}, Errorf(ErrValue, "the tensor has %d elements but shape %v", a.n, shape)
+	case dense:
+		a.n = n
+		return a, nil
 	}
-	return a, nil
+	return gather(a, shape, strides), nil
 }
 
 // gather copies a view (a slice, a transpose, a column-major tensor) whose elements lie in memory at the given strides.
-func gather(memory Array, shape, strides []int) (Array, error) {
-	if len(strides) != len(shape) {
-		return Array{}, Errorf(ErrValue, "the tensor is a view of rank %d with %d strides; clone or materialise it first", len(shape), len(strides))
-	}
+func gather(memory Array, shape, strides []int) Array {
 	dense := NewArray(memory.DType, shape...)
 	index := make([]int, len(shape))
 	for i := 0; i < dense.n; i++ {
@@ -296,5 +332,5 @@ func gather(memory Array, shape, strides []int) (Array, error) {
 			index[axis] = 0
 		}
 	}
-	return dense, nil
+	return dense
 }

@@ -9,15 +9,13 @@ import (
 )
 
 // encodeAttr returns the canonical encoding of an operator's attributes: equal attributes have equal encodings and different
-// ones differ, with floats compared by their bits (so NaN equals itself and −0 differs from 0) and lists by value. The dynamic
-// type is part of it. What has no value semantics (pointers, maps, functions, channels, interfaces) cannot be encoded.
+// ones differ, given that their Go types are the same. Floats are compared by their bits (so NaN equals itself and −0 differs from 0),
+// lists by value (so nil equals empty). What has no value semantics (pointers, maps, functions, channels, interfaces) cannot be encoded.
 func encodeAttr(attr any) (string, error) {
 	if attr == nil {
 		return "", nil
 	}
-	v := reflect.ValueOf(attr)
-	b := append(make([]byte, 0, 64), v.Type().String()...)
-	b, err := appendValue(append(b, 0), v)
+	b, err := appendValue(make([]byte, 0, 64), reflect.ValueOf(attr))
 	return string(b), err
 }
 

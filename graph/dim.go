@@ -2,11 +2,8 @@ package graph
 
 import (
 	"fmt"
-	"math"
-	"math/bits"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // Dim is one dimension of a shape: a size, or a symbolic expression over sizes that are known only when a program is bound.
@@ -31,53 +28,9 @@ const (
 
 const (
 	handleBase Dim = -1 << 62
-	handleTop  Dim = -1 << 61 // handles lie in [handleBase, handleTop)
+	handleTop  Dim = -1 << 61 // numbers lie above, handles in [handleBase, handleTop]
 	invalidDim     = handleBase
 )
-
-// An expr is an interned polynomial: Σ coef · Π atom^power, terms in falling monomial order, no zero coefficients.
-// Everything reachable from an expr is immutable, so it is read without a lock.
-type expr struct {
-	terms []term
-	text  string
-}
-
-type term struct {
-	coef    int64
-	factors []factor // by rising atom text
-}
-
-type factor struct {
-	atom  *atom
-	power int
-}
-
-type atom struct {
-	kind atomKind
-	text string // unique among atoms: it is their identity and their order
-	a, b *expr  // operands of floorDivAtom and maxAtom
-	self Dim    // the handle of the expression that is just this atom
-}
-
-type atomKind uint8
-
-const (
-	symbolAtom atomKind = iota
-	floorDivAtom
-	maxAtom
-)
-
-// dims interns expressions by their text, which is canonical: atoms print uniquely and terms are ordered.
-var dims = struct {
-	sync.RWMutex
-	exprs []*expr
-	index map[string]Dim
-	atoms map[string]*atom
-}{
-	exprs: []*expr{{text: "invalid"}},
-	index: map[string]Dim{},
-	atoms: map[string]*atom{},
-}
 
 // Symbol returns the dimension called name. The same name means the same dimension everywhere in the process.
 func Symbol(name string) Dim {
@@ -98,101 +51,18 @@ func isIdentifier(s string) bool {
 	return s != "" && s != "invalid"
 }
 
-func internAtom(kind atomKind, text string, a, b *expr) Dim {
-	dims.RLock()
-	at := dims.atoms[text]
-	dims.RUnlock()
-	if at == nil {
-		at = &atom{kind: kind, text: text, a: a, b: b}
-		at.self = internExpr([]term{{coef: 1, factors: []factor{{at, 1}}}})
-		dims.Lock()
-		if known := dims.atoms[text]; known != nil {
-			at = known
-		} else {
-			dims.atoms[text] = at
-		}
-		dims.Unlock()
-	}
-	return at.self
-}
-
-// internExpr returns the Dim of a normalised term list: a plain size if it is constant.
-func internExpr(terms []term) Dim {
-	if len(terms) == 0 {
-		return 0
-	}
-	if len(terms) == 1 && len(terms[0].factors) == 0 {
-		return Dim(terms[0].coef)
-	}
-	text := termsText(terms)
-	dims.Lock()
-	defer dims.Unlock()
-	if d, ok := dims.index[text]; ok {
-		return d
-	}
-	d := handleBase + Dim(len(dims.exprs))
-	dims.exprs = append(dims.exprs, &expr{terms, text})
-	dims.index[text] = d
-	return d
-}
-
-func termsText(terms []term) string {
-	var b strings.Builder
-	for i, t := range terms {
-		coef := t.coef
-		switch {
-		case i > 0 && coef < 0:
-			b.WriteString(" - ")
-			coef = -coef
-		case i > 0:
-			b.WriteString(" + ")
-		}
-		switch {
-		case len(t.factors) == 0:
-			fmt.Fprintf(&b, "%d", coef)
-			continue
-		case coef == -1:
-			b.WriteByte('-')
-		case coef != 1:
-			fmt.Fprintf(&b, "%d*", coef)
-		}
-		for j, f := range t.factors {
-			if j > 0 {
-				b.WriteByte('*')
-			}
-			b.WriteString(f.atom.text)
-			if f.power > 1 {
-				fmt.Fprintf(&b, "^%d", f.power)
-			}
-		}
-	}
-	return b.String()
-}
-
-// expr returns the polynomial of d; d must be Valid or the result of arithmetic on valid dimensions.
-func (d Dim) expr() *expr {
-	if !d.IsSymbolic() {
-		if d == 0 {
-			return &expr{text: "0"}
-		}
-		return &expr{terms: []term{{coef: int64(d)}}, text: strconv.FormatInt(int64(d), 10)}
-	}
-	dims.RLock()
-	defer dims.RUnlock()
-	if i := int(d - handleBase); i < len(dims.exprs) {
-		return dims.exprs[i]
-	}
-	return dims.exprs[0]
-}
-
 // IsSymbolic reports whether d is a symbol or an expression over symbols.
-func (d Dim) IsSymbolic() bool { return d < handleTop }
+func (d Dim) IsSymbolic() bool { return d <= handleTop }
 
 // IsStatic reports whether d is a plain size.
 func (d Dim) IsStatic() bool { return d >= 0 }
 
 // Valid reports whether d can stand in a shape: a size, or an expression whose arithmetic did not overflow.
-func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && d.expr().terms != nil }
+func (d Dim) Valid() bool { return d >= 0 || d.IsSymbolic() && !d.broken() }
+
+// broken reports whether d is no number and no expression either: the result of an overflow, or a number that nobody handed out.
+// A small negative number is not broken: differences may be negative on the way to a size.
+func (d Dim) broken() bool { return d.IsSymbolic() && d.expr().terms == nil }
 
 // String returns the size, or the expression as in "2*batch + 1".
 func (d Dim) String() string { return d.expr().text }
@@ -204,7 +74,7 @@ func (d Dim) Add(e Dim) Dim { return d.combine(e, 1) }
 func (d Dim) Sub(e Dim) Dim { return d.combine(e, -1) }
 
 func (d Dim) combine(e Dim, sign int64) Dim {
-	if d == invalidDim || e == invalidDim {
+	if d.broken() || e.broken() {
 		return invalidDim
 	}
 	if !d.IsSymbolic() && !e.IsSymbolic() {
@@ -224,7 +94,7 @@ func (d Dim) combine(e Dim, sign int64) Dim {
 // Mul returns d · e.
 func (d Dim) Mul(e Dim) Dim {
 	switch {
-	case d == invalidDim || e == invalidDim:
+	case d.broken() || e.broken():
 		return invalidDim
 	case e == 1:
 		return d
@@ -245,6 +115,22 @@ func (d Dim) Mul(e Dim) Dim {
 		}
 	}
 	return internExpr(sum)
+}
+
+// content returns the largest number that divides d whatever its symbols are: the greatest common divisor of the coefficients.
+func (d Dim) content() Dim {
+	if !d.IsSymbolic() {
+		return d
+	}
+	gcd := int64(0)
+	for _, t := range d.expr().terms {
+		a, b := gcd, t.coef
+		for b != 0 {
+			a, b = b, a%b
+		}
+		gcd = a
+	}
+	return Dim(max(gcd, -gcd))
 }
 
 // Div returns d / e if e divides d exactly as a polynomial, and whether it does.
@@ -273,7 +159,7 @@ func (d Dim) Div(e Dim) (Dim, bool) {
 
 // FloorDiv returns ⌊d / e⌋. What divides exactly leaves the floor; the rest becomes an opaque atom.
 func (d Dim) FloorDiv(e Dim) Dim {
-	if d == invalidDim || !e.Valid() || e == 0 {
+	if d.broken() || !e.Valid() || e == 0 {
 		return invalidDim
 	}
 	if q, ok := d.Div(e); ok {
@@ -305,8 +191,10 @@ func (d Dim) FloorDiv(e Dim) Dim {
 // Max returns the larger of d and e.
 func (d Dim) Max(e Dim) Dim {
 	switch {
-	case d == invalidDim || e == invalidDim:
+	case d.broken() || e.broken():
 		return invalidDim
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return max(d, e)
 	case d.Sub(e).provablyNonNegative():
 		return d
 	case e.Sub(d).provablyNonNegative():
@@ -319,50 +207,32 @@ func (d Dim) Max(e Dim) Dim {
 }
 
 // Equal says whether d and e are the same size under every binding of their symbols (Yes), under none (No), or whether
-// that depends on the binding (Unknown).
+// that depends on the binding (Unknown). Nothing is known of a dimension that overflowed.
 func (d Dim) Equal(e Dim) Truth {
-	if d == e {
+	switch {
+	case d.broken() || e.broken():
+		return Unknown
+	case d == e:
 		return Yes
+	case !d.IsSymbolic() && !e.IsSymbolic():
+		return No
 	}
-	diff := d.Sub(e)
-	if !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
+	if diff := d.Sub(e); !diff.IsSymbolic() || diff.Sub(1).provablyNonNegative() || e.Sub(d).Sub(1).provablyNonNegative() {
 		return No
 	}
 	return Unknown
 }
 
-// provablyNonNegative uses that every atom that can stand in a shape is itself never negative.
 func (d Dim) provablyNonNegative() bool {
 	if !d.IsSymbolic() {
 		return d >= 0
 	}
-	return d.expr().coefficientsNonNegative(true)
+	return !d.broken() && d.expr().nonNegative()
 }
 
-// Monotone reports whether no symbol's growth can make d smaller, judged by its form: coefficients of non-constant terms
-// are non-negative and so are those inside its atoms. A memory plan for the largest sizes then serves all smaller ones.
-func (d Dim) Monotone() bool { return !d.IsSymbolic() || d.expr().coefficientsNonNegative(false) }
-
-func (e *expr) coefficientsNonNegative(constantToo bool) bool {
-	for _, t := range e.terms {
-		if t.coef < 0 && (constantToo || len(t.factors) > 0) {
-			return false
-		}
-		for _, f := range t.factors {
-			switch f.atom.kind {
-			case floorDivAtom:
-				if len(f.atom.b.terms) != 1 || len(f.atom.b.terms[0].factors) > 0 || !f.atom.a.coefficientsNonNegative(constantToo) {
-					return false
-				}
-			case maxAtom:
-				if !f.atom.a.coefficientsNonNegative(constantToo) || !f.atom.b.coefficientsNonNegative(constantToo) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
+// Monotone reports whether no symbol's growth can make d smaller, judged by its form: sums of products, with positive
+// coefficients, of things that grow and are not negative. A memory plan for the largest sizes then serves all smaller ones.
+func (d Dim) Monotone() bool { return !d.IsSymbolic() || !d.broken() && d.expr().monotone() }
 
 // Symbols appends the distinct symbols that d depends on to list, in order of first appearance.
 func (d Dim) Symbols(list []Dim) []Dim {
@@ -370,25 +240,6 @@ func (d Dim) Symbols(list []Dim) []Dim {
 		return list
 	}
 	return d.expr().symbols(list)
-}
-
-func (e *expr) symbols(list []Dim) []Dim {
-	for _, t := range e.terms {
-	factors:
-		for _, f := range t.factors {
-			if f.atom.kind != symbolAtom {
-				list = f.atom.b.symbols(f.atom.a.symbols(list))
-				continue
-			}
-			for _, s := range list {
-				if s == f.atom.self {
-					continue factors
-				}
-			}
-			list = append(list, f.atom.self)
-		}
-	}
-	return list
 }
 
 // IsSymbol reports whether d is a single symbol, so that a fed tensor can bind it.
@@ -427,165 +278,4 @@ func bindingText(d Dim, b Binding) string {
 		parts = append(parts, fmt.Sprintf("%s = %d", s, b[s]))
 	}
 	return " for " + strings.Join(parts, ", ")
-}
-
-func (e *expr) eval(b Binding) (int64, error) {
-	sum, ok := int64(0), true
-	for _, t := range e.terms {
-		p := t.coef
-		for _, f := range t.factors {
-			v, err := f.atom.eval(b)
-			if err != nil {
-				return 0, err
-			}
-			for i := 0; i < f.power && ok; i++ {
-				p, ok = mulInt(p, v)
-			}
-		}
-		if ok {
-			sum, ok = addInt(sum, p)
-		}
-		if !ok {
-			return 0, Errorf(ErrShape, "dimension %s overflows", e.text)
-		}
-	}
-	return sum, nil
-}
-
-func (a *atom) eval(b Binding) (int64, error) {
-	if a.kind == symbolAtom {
-		v, ok := b[a.self]
-		if !ok {
-			return 0, Errorf(ErrShape, "dimension %s has no size yet; feed an input that has it", a.text)
-		}
-		return int64(v), nil
-	}
-	x, err := a.a.eval(b)
-	if err != nil {
-		return 0, err
-	}
-	y, err := a.b.eval(b)
-	switch {
-	case err != nil:
-		return 0, err
-	case a.kind == maxAtom:
-		return max(x, y), nil
-	case y == 0:
-		return 0, Errorf(ErrShape, "dimension %s divides by zero", a.text)
-	}
-	return floorDivInt(x, y), nil
-}
-
-// addTerms returns a + scale·b, normalised; ok is false on overflow. Both lists are in falling monomial order, and
-// multiplying by one monomial keeps that order, so this is a merge.
-func addTerms(a, b []term, scale term) (sum []term, ok bool) {
-	i := 0
-	for _, t := range b {
-		t, ok := mulTerm(t, scale)
-		if !ok {
-			return nil, false
-		}
-		for i < len(a) && compareMonomials(a[i].factors, t.factors) > 0 {
-			sum = append(sum, a[i])
-			i++
-		}
-		if i < len(a) && compareMonomials(a[i].factors, t.factors) == 0 {
-			if t.coef, ok = addInt(a[i].coef, t.coef); !ok {
-				return nil, false
-			}
-			i++
-		}
-		if t.coef != 0 {
-			sum = append(sum, t)
-		}
-	}
-	return append(sum, a[i:]...), true
-}
-
-func mulTerm(s, t term) (term, bool) {
-	coef, ok := mulInt(s.coef, t.coef)
-	if len(t.factors) == 0 {
-		return term{coef, s.factors}, ok
-	}
-	product := make([]factor, 0, len(s.factors)+len(t.factors))
-	i := 0
-	for _, f := range t.factors {
-		for i < len(s.factors) && s.factors[i].atom.text < f.atom.text {
-			product = append(product, s.factors[i])
-			i++
-		}
-		if i < len(s.factors) && s.factors[i].atom == f.atom {
-			f.power += s.factors[i].power
-			i++
-		}
-		product = append(product, f)
-	}
-	return term{coef, append(product, s.factors[i:]...)}, ok
-}
-
-// divideTerm returns s / t if t divides s in coefficient and in every factor.
-func divideTerm(s, t term) (term, bool) {
-	if s.coef%t.coef != 0 || s.coef == math.MinInt64 {
-		return term{}, false
-	}
-	quotient := term{coef: s.coef / t.coef}
-	j := 0
-	for _, f := range s.factors {
-		if j < len(t.factors) && t.factors[j].atom == f.atom {
-			if f.power -= t.factors[j].power; f.power < 0 {
-				return term{}, false
-			}
-			j++
-		}
-		if f.power > 0 {
-			quotient.factors = append(quotient.factors, f)
-		}
-	}
-	return quotient, j == len(t.factors)
-}
-
-// compareMonomials is the graded lexicographic order: total degree first, then the power of the alphabetically first atom.
-func compareMonomials(a, b []factor) int {
-	degree := func(fs []factor) (n int) {
-		for _, f := range fs {
-			n += f.power
-		}
-		return n
-	}
-	if d := degree(a) - degree(b); d != 0 {
-		return d
-	}
-	for i := 0; i < len(a) && i < len(b); i++ {
-		if a[i].atom != b[i].atom {
-			return strings.Compare(b[i].atom.text, a[i].atom.text)
-		}
-		if d := a[i].power - b[i].power; d != 0 {
-			return d
-		}
-	}
-	return len(a) - len(b)
-}
-
-func addInt(a, b int64) (int64, bool) {
-	s := a + b
-	return s, (s > a) == (b > 0)
-}
-
-func mulInt(a, b int64) (int64, bool) {
-	abs := func(x int64) uint64 {
-		if x < 0 {
-			return -uint64(x)
-		}
-		return uint64(x)
-	}
-	hi, lo := bits.Mul64(abs(a), abs(b))
-	return a * b, hi == 0 && lo <= math.MaxInt64
-}
-
-func floorDivInt(a, b int64) int64 {
-	q := a / b
-	if a%b != 0 && (a < 0) != (b < 0) {
-		q--
-	}
-	return q
 }

@@ -123,7 +123,7 @@ func (s Shape) String() string {
 type Type struct {
 	DType DType
 	Shape Shape
-	Tuple []Type // non-nil for the result of an operator with several results; DType and Shape are then empty
+	Tuple []Type // of the result of an operator with several results: its parts, no tuples themselves; DType and Shape are then empty
 }
 
 // TypeOf builds the type of a tensor.
@@ -166,7 +166,13 @@ func (t Type) String() string {
 // check says what keeps t from being the type of a value.
 func (t Type) check() error {
 	if t.IsTuple() {
+		if len(t.Tuple) == 0 || t.DType != 0 || t.Shape != nil {
+			return Errorf(ErrOperator, "a tuple has at least one part, and neither element type nor shape of its own")
+		}
 		for _, p := range t.Tuple {
+			if p.IsTuple() {
+				return Errorf(ErrOperator, "a part of the tuple %v is a tuple itself; list its parts instead", t)
+			}
 			if err := p.check(); err != nil {
 				return err
 			}
@@ -187,11 +193,9 @@ func (t Type) check() error {
 			return Errorf(ErrShape, "dimension %d is negative: %d; a size that is known only at run time is a graph.Symbol(name)", i, int64(d))
 		}
 	}
-	bytes := Dim(t.DType.Size()) // of the static dimensions: what overflows here overflows for every size of the symbols but 0
+	bytes := Dim(t.DType.Size()) // the factor of the size that no symbol can change: if it overflows, every size but 0 does
 	for _, d := range t.Shape {
-		if d.IsStatic() {
-			bytes = bytes.Mul(d)
-		}
+		bytes = bytes.Mul(d.content())
 	}
 	if !bytes.Valid() || bytes > math.MaxInt {
 		return Errorf(ErrShape, "the size of %v overflows: the product of its dimensions must stay below 2^63 bytes", t)

@@ -79,13 +79,14 @@ func locate(err error, pos Position, expr string) error {
 		return nil
 	}
 	var known *Error
-	if !errors.As(err, &known) {
-		return &Error{Kind: err, Pos: pos, Expr: expr, Msg: err.Error(), stack: errors.New("")}
-	}
-	if known.Pos.IsKnown() {
+	if errors.As(err, &known) && known.Pos.IsKnown() {
 		return err
 	}
-	located := *known
+	bare, ok := err.(*Error)
+	if !ok { // also one that wraps an Error: what it adds must stay
+		return &Error{Kind: err, Pos: pos, Expr: expr, Msg: err.Error(), stack: errors.New("")}
+	}
+	located := *bare
 	located.Pos = pos
 	if located.Expr == "" {
 		located.Expr = expr

@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"unsafe"
 )
 
 // Graph is an append-only list of nodes in topological order. Equal expressions are one node. A graph may be read by many
-// goroutines at once, but be built by one at a time.
+// goroutines at once, but be built by one at a time. The zero Graph is empty and ready for use.
 type Graph struct {
 	nodes   []*Node
 	table   map[uint64]*Node // by hash of (operator, attributes, inputs); chains are compared in full
@@ -29,8 +31,13 @@ type Update struct {
 }
 
 // New returns an empty graph.
-func New() *Graph {
-	return &Graph{table: map[uint64]*Node{}, names: map[string]*Node{}, defs: map[*Def]uint64{}, seed: maphash.MakeSeed()}
+func New() *Graph { return new(Graph) }
+
+// prepare makes the maps; whatever enters a node calls it first.
+func (g *Graph) prepare() {
+	if g.table == nil {
+		g.table, g.names, g.defs, g.seed = map[uint64]*Node{}, map[string]*Node{}, map[*Def]uint64{}, maphash.MakeSeed()
+	}
 }
 
 // Init says how a parameter or variable starts. Name is what people read; Fill sets the values of a tensor of the given shape,
@@ -72,9 +79,11 @@ func (g *Graph) leaf(n *Node) *Node {
 		return &Node{id: -1, kind: n.kind, name: n.name, err: locate(Errorf(ErrGraph, "a nil *graph.Graph; start with graph.New()"), callerPosition(), n.name)}
 	}
 	n.graph, n.pos = g, callerPosition()
+	n.typ.Shape = slices.Clone(n.typ.Shape)
 	if err := g.checkLeaf(n); err != nil {
 		return g.invalid(n, locate(err, n.pos, n.kind.String()+" "+n.name))
 	}
+	g.prepare()
 	g.names[n.name] = n
 	return g.add(n)
 }
@@ -106,12 +115,15 @@ func (g *Graph) Constant(v any) *Node {
 	if err != nil {
 		return g.invalid(n, locate(err, n.pos, "constant"))
 	}
-	n.value = NewArray(a.DType, append([]int(nil), a.Shape...)...)
-	n.value.CopyFrom(a)
 	n.typ.DType = a.DType
 	for _, s := range a.Shape {
 		n.typ.Shape = append(n.typ.Shape, Dim(s))
 	}
+	if err := n.typ.check(); err != nil {
+		return g.invalid(n, locate(err, n.pos, "constant"))
+	}
+	n.value = NewArray(a.DType, slices.Clone(a.Shape)...)
+	n.value.CopyFrom(a)
 	n.key = unsafe.String(unsafe.SliceData(n.value.Bytes()), len(n.value.Bytes())) // the copy is ours and never written
 	return g.intern(n)
 }
@@ -127,9 +139,9 @@ func (g *Graph) Full(dtype DType, v float64) *Node {
 }
 
 // Apply adds the application of operator d to the operands, or returns the node that is it already. This is how every
-// operator's constructor builds its node. Attributes are compared by value; see Def.
+// operator's constructor builds its node. Attributes are compared by value and must not be changed later; see Def.
 func (g *Graph) Apply(d *Def, attr any, in ...*Node) *Node {
-	n := &Node{graph: g, def: d, attr: attr, in: in, pos: g.position()}
+	n := &Node{graph: g, def: d, attr: attr, in: slices.Clone(in), pos: g.position()}
 	if err := g.check(n); err != nil {
 		return g.invalid(n, err)
 	}
@@ -195,13 +207,17 @@ func inferType(n *Node) (err error) {
 	return n.typ.check()
 }
 
-// intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes, operands and type; the
-// hash only finds candidates.
+// intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes with their Go type, operands
+// and type; the hash only finds candidates.
 func (g *Graph) intern(n *Node) *Node {
-	h := g.hash(n)
+	g.prepare()
+	return g.internAt(g.hash(n), n)
+}
+
+func (g *Graph) internAt(h uint64, n *Node) *Node {
 	for m := g.table[h]; m != nil; m = m.next {
 		if m.equal(n) {
-			if len(m.merged) < 3 && m.pos != n.pos {
+			if len(m.merged) < 3 && m.pos != n.pos && !slices.Contains(m.merged, n.pos) {
 				m.merged = append(m.merged, n.pos)
 			}
 			return m
@@ -236,7 +252,7 @@ func (g *Graph) hash(n *Node) uint64 {
 }
 
 func (n *Node) equal(m *Node) bool {
-	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || !n.typ.Identical(m.typ) {
+	if n.def != m.def || n.kind != m.kind || len(n.in) != len(m.in) || n.key != m.key || reflect.TypeOf(n.attr) != reflect.TypeOf(m.attr) || !n.typ.Identical(m.typ) {
 		return false
 	}
 	same := true
@@ -253,6 +269,7 @@ func (n *Node) commutes() bool {
 
 func (g *Graph) add(n *Node) *Node {
 	n.id = int32(len(g.nodes))
+	n.typ.Shape = slices.Clip(n.typ.Shape) // shape rules that append to it must not meet in its spare capacity
 	g.nodes = append(g.nodes, n)
 	return n
 }
@@ -271,15 +288,20 @@ func (g *Graph) invalidf(expr string, kind error, format string, args ...any) *N
 }
 
 // Invalid returns a node that carries err, placed at the user's line, for constructors that find their arguments wrong before
-// there is an operator to apply. expr names what was to be built, as in "split(x)". If an operand is invalid, its error wins.
+// there is an operator to apply. expr names what was to be built, as in "split(x)". The error of the first invalid operand wins.
 func Invalid(err error, expr string, in ...*Node) *Node {
+	if err == nil {
+		err = Errorf(ErrOperator, "graph.Invalid was called without an error")
+	}
 	var g *Graph
-	for _, x := range in {
-		if g == nil {
-			g = x.Graph()
-		}
-		if x != nil && x.err != nil {
-			err = x.err
+	for i := len(in) - 1; i >= 0; i-- { // backwards: the first one stays
+		if x := in[i]; x != nil {
+			if x.graph != nil {
+				g = x.graph
+			}
+			if x.err != nil {
+				err = x.err
+			}
 		}
 	}
 	pos := callerPosition()
@@ -298,6 +320,10 @@ func (g *Graph) position() Position {
 // Derive runs f, which applies gradient rules: nodes built after it has called rule(forward) say that they are the gradient of
 // that node, on behalf of the user's line that called Derive. It is for package autodiff.
 func (g *Graph) Derive(f func(rule func(forward *Node))) {
+	if g == nil {
+		f(func(*Node) {})
+		return
+	}
 	pos, before := callerPosition(), g.origin
 	defer func() { g.origin = before }()
 	f(func(forward *Node) {
@@ -310,6 +336,10 @@ func (g *Graph) Derive(f func(rule func(forward *Node))) {
 
 // during runs f; nodes that it builds take the position of origin.
 func (g *Graph) during(origin *Node, f func()) {
+	if g == nil {
+		f()
+		return
+	}
 	before := g.origin
 	defer func() { g.origin = before }()
 	g.origin = origin.pos
@@ -348,13 +378,28 @@ func (g *Graph) Assign(v, value *Node) error {
 }
 
 // Assigned returns what Assign recorded, in order.
-func (g *Graph) Assigned() []Update { return g.assigns }
+func (g *Graph) Assigned() []Update {
+	if g == nil {
+		return nil
+	}
+	return g.assigns
+}
 
 // Nodes returns all valid nodes in topological order. The slice must not be changed.
-func (g *Graph) Nodes() []*Node { return g.nodes }
+func (g *Graph) Nodes() []*Node {
+	if g == nil {
+		return nil
+	}
+	return g.nodes
+}
 
 // Leaf returns the input, parameter or variable called name, or nil.
-func (g *Graph) Leaf(name string) *Node { return g.names[name] }
+func (g *Graph) Leaf(name string) *Node {
+	if g == nil {
+		return nil
+	}
+	return g.names[name]
+}
 
 // Params returns the parameters in the order they were added.
 func (g *Graph) Params() []*Node { return g.ofKind(Param) }
@@ -366,7 +411,7 @@ func (g *Graph) Variables() []*Node { return g.ofKind(Variable) }
 func (g *Graph) Feeds() []*Node { return g.ofKind(Input) }
 
 func (g *Graph) ofKind(k Kind) (list []*Node) {
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes() {
 		if n.kind == k {
 			list = append(list, n)
 		}

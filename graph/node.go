@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -19,7 +20,12 @@ const (
 var kindNames = [...]string{"op", "input", "param", "variable", "constant"}
 
 // String returns the kind's name in lower case.
-func (k Kind) String() string { return kindNames[k] }
+func (k Kind) String() string {
+	if int(k) >= len(kindNames) {
+		return fmt.Sprintf("kind(%d)", uint8(k))
+	}
+	return kindNames[k]
+}
 
 // Node is one expression of a graph: a leaf, or an operator applied to other nodes. Nodes are immutable but for their display
 // name. A node may be invalid, because what it was built from does not fit: it then carries the error, and so does everything
@@ -69,14 +75,14 @@ func (n *Node) Kind() Kind {
 
 // Def returns the operator, nil for leaves and invalid nodes.
 func (n *Node) Def() *Def {
-	if n == nil {
+	if n == nil || n.err != nil {
 		return nil
 	}
 	return n.def
 }
 
 // Is reports whether the node is a valid application of d.
-func (n *Node) Is(d *Def) bool { return n != nil && n.def == d && d != nil && n.err == nil }
+func (n *Node) Is(d *Def) bool { return d != nil && n.Def() == d }
 
 // Attr returns the operator's attributes.
 func (n *Node) Attr() any {

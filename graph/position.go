@@ -19,7 +19,7 @@ type Position struct {
 var library = struct {
 	sync.RWMutex
 	packages map[string]bool
-	outside  map[uintptr]bool // program counters seen, and whether a user's frame is among their (inlined) frames
+	outside  map[uintptr]bool // program counters seen, and whether their frame is a user's
 }{
 	packages: map[string]bool{
 		"github.com/tapir-ml/tapir/graph":              true,
@@ -42,7 +42,9 @@ var library = struct {
 func HidePackage(importPath string) {
 	library.Lock()
 	defer library.Unlock()
-	library.packages[importPath] = true
+	slash := strings.LastIndexByte(importPath, '/') + 1
+	// Names of functions have the dots of the last element escaped: gopkg.in/layers%2ev2.New.
+	library.packages[importPath[:slash]+strings.ReplaceAll(importPath[slash:], ".", "%2e")] = true
 	clear(library.outside)
 }
 
@@ -55,7 +57,7 @@ func callerPosition() Position {
 		outside, known := library.outside[pc]
 		if !known {
 			library.RUnlock()
-			_, outside = userFrame(pc)
+			outside = isUsers(frameAt(pc))
 			library.Lock()
 			library.outside[pc] = outside
 			library.Unlock()
@@ -70,21 +72,17 @@ func callerPosition() Position {
 	return Position{}
 }
 
-// userFrame returns the first frame at pc, inlined ones included, that does not belong to a listed package.
-func userFrame(pc uintptr) (runtime.Frame, bool) {
-	frames := runtime.CallersFrames([]uintptr{pc})
-	for {
-		frame, more := frames.Next()
-		library.RLock()
-		listed := library.packages[packageOf(frame.Function)]
-		library.RUnlock()
-		if frame.Function != "" && (!listed || strings.HasSuffix(frame.File, "_test.go")) {
-			return frame, true
-		}
-		if !more {
-			return runtime.Frame{}, false
-		}
-	}
+// frameAt returns the frame of a program counter of runtime.Callers, which lists inlined calls one by one.
+func frameAt(pc uintptr) runtime.Frame {
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return frame
+}
+
+// isUsers reports whether the frame belongs to no listed package.
+func isUsers(frame runtime.Frame) bool {
+	library.RLock()
+	defer library.RUnlock()
+	return frame.Function != "" && (!library.packages[packageOf(frame.Function)] || strings.HasSuffix(frame.File, "_test.go"))
 }
 
 // packageOf cuts "example.com/a/b.(*T).Method" to "example.com/a/b".
@@ -107,7 +105,7 @@ func (p Position) FileLine() (file string, line int) {
 	if p.pc == 0 {
 		return "", 0
 	}
-	f, _ := userFrame(p.pc)
+	f := frameAt(p.pc)
 	return f.File, f.Line
 }
 

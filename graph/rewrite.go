@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Rule replaces an expression by another of the same value and type: more stable, or cheaper. Rules are rows of tables beside
 // the operators they concern; autodiff and the compiler apply them.
 type Rule struct {
@@ -40,7 +42,8 @@ type Rebuild struct {
 	// Fired lists the rules that were applied, in order.
 	Fired []Fired
 
-	image []*Node // by id in the source graph
+	source *Graph  // of the last Run
+	image  []*Node // by id in it
 }
 
 // Fired records one application of a rule.
@@ -86,14 +89,18 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		root := r.Rules[i].Root
 		byRoot[root] = append(byRoot[root], &r.Rules[i])
 	}
-	r.image = make([]*Node, top+1)
+	r.source, r.image = src, make([]*Node, top+1)
 	for id, n := range src.nodes[:top+1] {
 		if !needed[id] {
 			continue
 		}
-		isKept := len(kept) > 0 && kept[n]
-		if isKept && into == src {
-			r.image[id] = n
+		if len(kept) > 0 && kept[n] {
+			m := n
+			if into != src {
+				m = copyNode(into, n, r.operands(n))
+				match.boundary[m] = true
+			}
+			r.image[id] = m
 			continue
 		}
 		m := r.rebuild(into, n)
@@ -103,9 +110,6 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 				break
 			}
 			m = next
-		}
-		if isKept {
-			match.boundary[m] = true
 		}
 		r.image[id] = m
 	}
@@ -118,22 +122,14 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 
 // Image returns what node n became in the last Run, nil if the roots did not need it.
 func (r *Rebuild) Image(n *Node) *Node {
-	if int(n.id) >= len(r.image) {
+	if n == nil || n.err != nil || n.graph != r.source || int(n.id) >= len(r.image) {
 		return nil
 	}
 	return r.image[n.id]
 }
 
 func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
-	in := n.in
-	for i, x := range n.in {
-		if y := r.image[x.id]; y != x {
-			if &in[0] == &n.in[0] {
-				in = append([]*Node(nil), n.in...)
-			}
-			in[i] = y
-		}
-	}
+	in := r.operands(n)
 	if r.Replace != nil {
 		var m *Node
 		into.during(n, func() { m = r.Replace(n, in) })
@@ -141,16 +137,43 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 			return m
 		}
 	}
-	if into == n.graph && (len(in) == 0 || &in[0] == &n.in[0]) {
+	if into == n.graph && (n.def == nil || len(in) == 0 || &in[0] == &n.in[0]) {
 		return n
 	}
+	return copyNode(into, n, in)
+}
+
+// operands returns what n's operands have become: n's own slice if they are the same.
+func (r *Rebuild) operands(n *Node) []*Node {
+	in := n.in
+	for i, x := range n.in {
+		if y := r.image[x.id]; y != x {
+			if &in[0] == &n.in[0] {
+				in = slices.Clone(n.in)
+			}
+			in[i] = y
+		}
+	}
+	return in
+}
+
+// copyNode returns n in the graph into, over other operands. A leaf's copy is the leaf of its name, if there is one.
+func copyNode(into *Graph, n *Node, in []*Node) *Node {
 	c := *n
 	c.graph, c.in, c.next, c.id = into, in, nil, 0
 	switch {
 	case n.kind == Constant:
 		return into.intern(&c)
 	case n.def == nil:
-		into.names[n.name] = into.add(&c)
+		if known := into.names[n.name]; known == nil {
+			into.prepare()
+			into.names[n.name] = into.add(&c)
+		} else if known.kind != n.kind || !known.typ.Identical(n.typ) {
+			return into.invalid(&c, locate(Errorf(ErrName, "copied into a graph where %s %q is %v, from one where %s %q is %v",
+				known.kind, n.name, known.typ, n.kind, n.name, n.typ), n.pos, n.name))
+		} else {
+			return known
+		}
 		return &c
 	}
 	for i, x := range n.in {
@@ -164,13 +187,18 @@ func (r *Rebuild) rebuild(into *Graph, n *Node) *Node {
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
+	if n.err != nil {
+		return n
+	}
 	for _, rule := range rules { // none, for most operators
 		var m *Node
+		errBefore := n.graph.err
 		n.graph.during(n, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
-			return m
+			return m.Named(n.name)
 		}
+		n.graph.err = errBefore // what a rule tried in vain is no error of the user's
 	}
 	return n
 }

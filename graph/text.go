@@ -11,10 +11,10 @@ import (
 // String lists the graph, one node a line: id, expression, type, the user's line.
 func (g *Graph) String() string {
 	var b strings.Builder
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes() {
 		fmt.Fprintf(&b, "%s : %v\t%v\n", n.definition(), n.typ, n.pos)
 	}
-	for _, a := range g.assigns {
+	for _, a := range g.Assigned() {
 		fmt.Fprintf(&b, "%s := %%%d\n", a.Target.name, a.Value.id)
 	}
 	return columns.Align(b.String())
@@ -80,6 +80,8 @@ func formatElement(a Array, i int) string {
 	switch a.DType {
 	case Bool:
 		return strconv.FormatBool(a.Bool()[i])
+	case Int32:
+		return strconv.FormatInt(int64(a.I32()[i]), 10)
 	case Int64:
 		return strconv.FormatInt(a.I64()[i], 10)
 	case Float32:
@@ -125,7 +127,7 @@ func Reachable(nodes ...*Node) []*Node {
 
 // DOT prints the expressions of the given nodes, or the whole graph if none are given, in the language of Graphviz.
 func (g *Graph) DOT(roots ...*Node) string {
-	nodes := g.nodes
+	nodes := g.Nodes()
 	if len(roots) > 0 {
 		nodes = Reachable(roots...)
 	}
@@ -155,7 +157,7 @@ func (n *Node) Label() string {
 	switch {
 	case n == nil:
 		return "nil"
-	case n.kind == Constant:
+	case n.kind == Constant && n.err == nil:
 		return formatConstant(n.value)
 	case n.def == nil:
 		return n.name

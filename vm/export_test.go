@@ -4,3 +4,10 @@ func init() { verifyPasses = true }
 
 // CheckOrder exposes the check of the pass table.
 var CheckOrder = checkOrder
+
+// SkipVerify turns the verifier between passes off while f runs, for benchmarks.
+func SkipVerify(f func()) {
+	verifyPasses = false
+	defer func() { verifyPasses = true }()
+	f()
+}

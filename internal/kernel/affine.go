@@ -68,17 +68,18 @@ func (e *Epilogue[T]) finishes() bool {
 
 // finish does to the rows × cols elements of C from (i0, j0) on what the micro-kernel has left: all but the bias and
 // what fits in registers.
-func (g *Gemm[T]) finish(i0, j0, rows, cols int) {
+func (g *Gemm[T]) finish(buf *packBuffer, i0, j0, rows, cols int) {
 	e := &g.Epilogue
 	c := g.C[i0*g.CRow+j0:]
 	if !e.inRegisters() {
+		scratch := actScratchOf[T](buf)
 		for i := range rows {
 			row := c[i*g.CRow:][:cols]
 			if e.Act != ActIdentity {
-				activate(e.Act, row, e.Alpha)
+				activate(e.Act, row, e.Alpha, scratch)
 			}
 			if e.Saved != nil {
-				multiplySlope(e.Deriv, e.SavedInput, row, e.Saved[(i0+i)*e.SavedRow+j0:][:cols], e.Alpha)
+				multiplySlope(e.Deriv, e.SavedInput, row, e.Saved[(i0+i)*e.SavedRow+j0:][:cols], e.Alpha, scratch)
 			}
 		}
 	}
@@ -91,9 +92,7 @@ func (g *Gemm[T]) finish(i0, j0, rows, cols int) {
 			clear(sums)
 		}
 		for i := range rows {
-			for j, v := range c[i*g.CRow:][:cols] {
-				sums[j] += v
-			}
+			vec[T]().accumulate(sums, c[i*g.CRow:][:cols])
 		}
 	}
 }

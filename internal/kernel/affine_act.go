@@ -8,190 +8,216 @@ const (
 	seluAlpha  = 1.6732632423543772848170429916717
 )
 
+// actBlock is the number of elements an activation works on at a time: they stay in the first-level cache between steps.
+const actBlock = 512
+
+// actScratch is the memory of an activation's steps.
+type actScratch[T Float] struct{ t, u [actBlock]T }
+
 // activate sets x = act(x).
-func activate[T Float](act Act, x []T, alpha T) {
-	switch act {
-	case ActIdentity:
-	case ActReLU:
-		for i, v := range x {
-			if v <= 0 {
-				x[i] = 0
-			}
-		}
-	case ActLeakyReLU:
-		for i, v := range x {
-			if v <= 0 {
-				x[i] = alpha * v
-			}
-		}
-	default:
-		for i, v := range x {
-			x[i] = T(actValue(act, float64(v), float64(alpha)))
-		}
+func activate[T Float](act Act, x []T, alpha T, scratch *actScratch[T]) {
+	for ; len(x) > actBlock; x = x[actBlock:] {
+		activateBlock(act, x[:actBlock], alpha, scratch.t[:])
 	}
+	activateBlock(act, x, alpha, scratch.t[:len(x)])
 }
 
-// actValue is act(z) in float64, the reference the faster forms are tested against.
-func actValue(act Act, z, alpha float64) float64 {
+// activateBlock is activate for a block; t is scratch of the same length.
+func activateBlock[T Float](act Act, x []T, alpha T, t []T) {
+	v := vec[T]()
+	add, mul := v.scalar[OpAdd], v.scalar[OpMul]
 	switch act {
 	case ActReLU:
-		if z <= 0 {
-			return 0
-		}
-		return z
+		v.unary[OpReLU](x, x)
 	case ActLeakyReLU:
-		if z <= 0 {
-			return alpha * z
+		for i, z := range x {
+			if z <= 0 {
+				x[i] = alpha * z
+			}
 		}
-		return z
-	case ActELU:
-		if z <= 0 {
-			return alpha * math.Expm1(z)
+	case ActELU, ActSELU: // λ(max(z, 0) + α·expm1(min(z, 0))): one of the two terms is 0
+		lambda := T(1)
+		if act == ActSELU {
+			alpha, lambda = seluAlpha, seluLambda
 		}
-		return z
-	case ActSELU:
-		if z <= 0 {
-			return seluLambda * seluAlpha * math.Expm1(z)
+		v.scalar[OpMin](t, x, 0)
+		v.unary[OpExpm1](t, t)
+		mul(t, t, alpha*lambda)
+		v.unary[OpReLU](x, x)
+		if act == ActSELU {
+			mul(x, x, lambda)
 		}
-		return seluLambda * z
+		v.binary[OpAdd](x, x, t)
 	case ActTanh:
-		return math.Tanh(z)
+		v.unary[OpTanh](x, x)
 	case ActSigmoid:
-		return logistic(z)
+		v.unary[OpSigmoid](x, x)
 	case ActSoftplus:
-		return max(z, 0) + math.Log1p(math.Exp(-math.Abs(z)))
+		v.unary[OpSoftplus](x, x)
 	case ActSwish:
-		return z * logistic(alpha*z)
+		mul(t, x, alpha)
+		v.unary[OpSigmoid](t, t)
+		v.binary[OpMul](x, x, t)
 	case ActGELU:
-		return 0.5 * z * (1 + math.Erf(z/math.Sqrt2))
-	case ActGELUTanh:
-		return 0.5 * z * (1 + math.Tanh(geluInner(z)))
+		mul(t, x, 1/math.Sqrt2)
+		v.unary[OpErf](t, t)
+		add(t, t, 1)
+		mul(t, t, 0.5)
+		v.binary[OpMul](x, x, t)
+	case ActGELUTanh: // ½(1 + tanh w) = 1/(1 + e^(−2w))
+		geluInner(v, t, x)
+		mul(t, t, 2)
+		v.unary[OpSigmoid](t, t)
+		v.binary[OpMul](x, x, t)
 	case ActExp:
-		return math.Exp(z)
+		v.unary[OpExp](x, x)
 	}
-	return z
 }
 
-// logistic is 1/(1 + e⁻ᶻ), accurate and free of overflow on both sides.
-func logistic(z float64) float64 {
-	if z >= 0 {
-		return 1 / (1 + math.Exp(-z))
-	}
-	e := math.Exp(z)
-	return e / (1 + e)
+// The tanh form of gelu is ½z(1 + tanh w) with w = geluScale·(z + geluCube·z³).
+const (
+	geluScale = math.Sqrt2 / math.SqrtPi
+	geluCube  = 0.044715
+)
+
+// geluInner sets w = geluScale·(z + geluCube·z³).
+func geluInner[T Float](v *vecSet[T], w, z []T) {
+	v.unary[OpSquare](w, z)
+	v.scalar[OpMul](w, w, geluScale*geluCube)
+	v.scalar[OpAdd](w, w, geluScale)
+	v.binary[OpMul](w, w, z)
 }
 
-// geluInner is the argument of tanh in the tanh form of gelu.
-func geluInner(z float64) float64 { return math.Sqrt2 / math.SqrtPi * z * (1 + 0.044715*z*z) }
-
-// multiplySlope sets x = x ⊙ act′, from the inputs of act if saved holds those, else from its outputs. At the kink of the
-// relu family the slope is that of the left side. Where relu's slope is 0 the result is 0, whatever x is.
-func multiplySlope[T Float](act Act, savedInput bool, x, saved []T, alpha T) {
-	switch {
-	case act == ActIdentity:
-	case act == ActReLU:
-		for i, s := range saved {
-			if !(s > 0) {
-				x[i] = 0
+// multiplySlope sets x = x ⊙ act′, from the inputs of act if savedInput, else from its outputs. At the kink of the relu
+// family the slope is that of the left side. Where relu's slope is 0 the result is 0, whatever x is.
+func multiplySlope[T Float](act Act, savedInput bool, x, saved []T, alpha T, scratch *actScratch[T]) {
+	for len(x) > 0 {
+		n := min(len(x), actBlock)
+		s, t := saved[:n], scratch.t[:n]
+		switch {
+		case act == ActIdentity:
+			return
+		case act == ActReLU:
+			for i, s := range s {
+				if !(s > 0) {
+					x[i] = 0
+				}
 			}
-		}
-	case act == ActLeakyReLU:
-		for i, s := range saved {
-			if !(s > 0) {
-				x[i] *= alpha
+		default:
+			if savedInput || act == ActLeakyReLU {
+				slopeFromInput(act, t, s, scratch.u[:n], alpha)
+			} else {
+				slopeFromOutput(act, t, s, alpha)
 			}
+			vec[T]().binary[OpMul](x[:n], x[:n], t)
 		}
-	case act == ActTanh && !savedInput:
-		for i, s := range saved {
-			x[i] *= 1 - s*s
-		}
-	case act == ActSigmoid && !savedInput:
-		for i, s := range saved {
-			x[i] *= s * (1 - s)
-		}
-	case act == ActExp && !savedInput:
-		for i, s := range saved {
-			x[i] *= s
-		}
-	case savedInput:
-		for i, s := range saved {
-			x[i] = T(float64(x[i]) * actSlope(act, float64(s), float64(alpha)))
-		}
-	default:
-		for i, s := range saved {
-			x[i] = T(float64(x[i]) * actSlopeFromOutput(act, float64(s), float64(alpha)))
-		}
+		x, saved = x[n:], saved[n:]
 	}
 }
 
-// actSlope is act′(z).
-func actSlope(act Act, z, alpha float64) float64 {
+// slopeFromInput sets t = act′(z); u is scratch. The forms keep the relative accuracy of small slopes: a difference like
+// 1 − tanh² would lose it.
+func slopeFromInput[T Float](act Act, t, z, u []T, alpha T) {
+	v := vec[T]()
+	add, mul := v.scalar[OpAdd], v.scalar[OpMul]
 	switch act {
-	case ActReLU:
-		if z > 0 {
-			return 1
-		}
-		return 0
 	case ActLeakyReLU:
-		if z > 0 {
-			return 1
+		for i, z := range z {
+			t[i] = 1
+			if !(z > 0) {
+				t[i] = alpha
+			}
 		}
-		return alpha
-	case ActELU:
-		if z > 0 {
-			return 1
+	case ActELU, ActSELU: // where z > 0 λ, else λα·eᶻ
+		lambda := T(1)
+		if act == ActSELU {
+			alpha, lambda = seluAlpha, seluLambda
 		}
-		return alpha * math.Exp(z)
-	case ActSELU:
-		if z > 0 {
-			return seluLambda
+		v.scalar[OpMin](t, z, 0)
+		v.unary[OpExp](t, t)
+		mul(t, t, alpha*lambda)
+		for i, z := range z {
+			if z > 0 {
+				t[i] = lambda
+			}
 		}
-		return seluLambda * seluAlpha * math.Exp(z)
-	case ActTanh: // 1/cosh², which keeps its relative accuracy where 1 − tanh² has lost it
-		e := math.Exp(-2 * math.Abs(z))
-		return 4 * e / ((1 + e) * (1 + e))
-	case ActSigmoid:
-		e := math.Exp(-math.Abs(z))
-		return e / ((1 + e) * (1 + e))
+	case ActTanh: // 1/cosh² z = 4σ(2z)σ(−2z)
+		mul(t, z, 2)
+		v.unary[OpNeg](u, t)
+		v.unary[OpSigmoid](t, t)
+		v.unary[OpSigmoid](u, u)
+		v.binary[OpMul](t, t, u)
+		mul(t, t, 4)
+	case ActSigmoid: // σ(z)σ(−z)
+		v.unary[OpNeg](u, z)
+		v.unary[OpSigmoid](t, z)
+		v.unary[OpSigmoid](u, u)
+		v.binary[OpMul](t, t, u)
 	case ActSoftplus:
-		return logistic(z)
-	case ActSwish:
-		s := logistic(alpha * z)
-		return s + alpha*z*s*(1-s)
-	case ActGELU:
-		return 0.5*(1+math.Erf(z/math.Sqrt2)) + z*math.Exp(-0.5*z*z)/(math.Sqrt2*math.SqrtPi)
-	case ActGELUTanh:
-		t := math.Tanh(geluInner(z))
-		return 0.5*(1+t) + 0.5*z*(1-t*t)*math.Sqrt2/math.SqrtPi*(1+3*0.044715*z*z)
+		v.unary[OpSigmoid](t, z)
+	case ActSwish: // σ(αz)(1 + αz·σ(−αz))
+		mul(t, z, alpha)
+		v.unary[OpNeg](u, t)
+		v.unary[OpSigmoid](u, u)
+		v.binary[OpMul](u, u, t)
+		add(u, u, 1)
+		v.unary[OpSigmoid](t, t)
+		v.binary[OpMul](t, t, u)
+	case ActGELU: // ½(1 + erf(z/√2)) + z·e^(−z²/2)/√(2π)
+		v.unary[OpSquare](u, z)
+		mul(u, u, -0.5)
+		v.unary[OpExp](u, u)
+		mul(u, u, 1/(math.Sqrt2*math.SqrtPi))
+		v.binary[OpMul](u, u, z)
+		mul(t, z, 1/math.Sqrt2)
+		v.unary[OpErf](t, t)
+		mul(t, t, 0.5)
+		add(t, t, 0.5)
+		v.binary[OpAdd](t, t, u)
+	case ActGELUTanh: // σ(2w)(1 + 2z·w′·σ(−2w)) with w′ = geluScale·(1 + 3·geluCube·z²)
+		geluInner(v, t, z)
+		mul(u, t, -2)
+		v.unary[OpSigmoid](u, u)
+		v.binary[OpMul](u, u, z)
+		mul(t, t, 2)
+		v.unary[OpSigmoid](t, t)
+		for i, z := range z {
+			t[i] *= 1 + u[i]*(2*geluScale+6*geluScale*geluCube*z*z)
+		}
 	case ActExp:
-		return math.Exp(z)
+		v.unary[OpExp](t, z)
 	}
-	return 1
 }
 
-// actSlopeFromOutput is act′ in terms of y = act(z), for the activations with Act.FromOutput.
-func actSlopeFromOutput(act Act, y, alpha float64) float64 {
+// slopeFromOutput sets t to act′ in terms of y = act(z), for the activations with Act.FromOutput.
+func slopeFromOutput[T Float](act Act, t, y []T, alpha T) {
+	v := vec[T]()
 	switch act {
-	case ActELU:
-		if y > 0 {
-			return 1
+	case ActELU, ActSELU:
+		lambda := T(1)
+		if act == ActSELU {
+			alpha, lambda = seluAlpha*seluLambda, seluLambda
 		}
-		return y + alpha
-	case ActSELU:
-		if y > 0 {
-			return seluLambda
+		v.scalar[OpAdd](t, y, alpha)
+		for i, y := range y {
+			if y > 0 {
+				t[i] = lambda
+			}
 		}
-		return y + seluLambda*seluAlpha
-	case ActTanh:
-		return (1 - y) * (1 + y)
-	case ActSigmoid:
-		return y * (1 - y)
+	case ActTanh: // (1 − y)(1 + y)
+		for i, y := range y {
+			t[i] = (1 - y) * (1 + y)
+		}
+	case ActSigmoid: // y(1 − y)
+		v.rscalar[OpSub](t, y, 1)
+		v.binary[OpMul](t, t, y)
 	case ActSoftplus: // y = ln(1+eᶻ), so 1 − e⁻ʸ = eᶻ/(1+eᶻ)
-		return -math.Expm1(-y)
+		v.unary[OpNeg](t, y)
+		v.unary[OpExpm1](t, t)
+		v.unary[OpNeg](t, t)
 	case ActExp:
-		return y
-	case ActIdentity, ActReLU, ActLeakyReLU: // the sign of y is that of z
-		return actSlope(act, y, alpha)
+		copy(t, y)
+	default:
+		panic("kernel: the derivative of " + act.String() + " needs its input")
 	}
-	panic("kernel: the derivative of " + act.String() + " needs its input")
 }

@@ -69,8 +69,18 @@ func (g *Gemm[T]) Run() {
 		return
 	}
 	g.check()
+	if g.direct() {
+		multiply(g)
+		return
+	}
 	p := g.plan()
 	g.region(&p, 0, g.M, 0, g.N)
+}
+
+// direct says whether one call of the micro-kernel does it all: small products spend no time on plans.
+func (g *Gemm[T]) direct() bool {
+	return g.BCol == 1 && g.N > 1 && g.Packed == nil && g.M <= maxDirectRows && g.K > 0 && (g.K <= maxDirectDepth || g.M <= tileRows && g.K <= maxDepth) && g.N <= maxDirectCols &&
+		g.ARow != 1 && !g.Epilogue.finishes()
 }
 
 // check panics when an operand is too short for its sizes and strides: the micro-kernels do not look.

@@ -50,8 +50,8 @@ func newCases[T Float](c gemmCase) []*Gemm[T] {
 	var all []*Gemm[T]
 	for range min(sets, 64) {
 		a, b := make([]T, c.m*c.k), make([]T, c.k*c.n)
-		fillRandom(r, a)
-		fillRandom(r, b)
+		randomize(r, a)
+		randomize(r, b)
 		g := &Gemm[T]{M: c.m, N: c.n, K: c.k, A: a, ARow: c.k, ACol: 1, B: b, BRow: c.n, BCol: 1, C: make([]T, c.m*c.n), CRow: c.n}
 		switch c.form {
 		case "fwd":
@@ -59,7 +59,7 @@ func newCases[T Float](c gemmCase) []*Gemm[T] {
 		case "dx":
 			g.BRow, g.BCol = 1, c.k
 			g.Epilogue.Saved, g.Epilogue.SavedRow, g.Epilogue.Deriv = make([]T, c.m*c.n), c.n, c.act
-			fillRandom(r, g.Epilogue.Saved)
+			randomize(r, g.Epilogue.Saved)
 		case "dw":
 			g.ARow, g.ACol = 1, c.m
 		}

@@ -3,15 +3,18 @@ package kernel
 // region computes C's rows i0 ≤ i < i1, columns j0 ≤ j < j1. A region starts at multiples of the tile and panel sizes and
 // ends at such or at C's edge.
 func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
-	if g.K <= 0 {
-		g.empty(i0, i1, j0, j1)
-		return
-	}
 	var buf *packBuffer
-	if p.packB || p.packA || p.swap {
+	if p.packB || p.packA || p.swap || !g.Epilogue.inRegisters() {
 		buf = takePackBuffer()
 	}
-	for k0 := 0; k0 < g.K; k0 += p.depth {
+	k0 := 0
+	if g.K <= 0 {
+		g.empty(buf, i0, i1, j0, j1)
+	} else if p.dots {
+		g.dots(buf, i0, i1, j0, j1)
+		k0 = g.K
+	}
+	for ; k0 < g.K; k0 += p.depth {
 		k1 := min(k0+p.depth, g.K)
 		if p.swap {
 			g.swapped(p, buf, i0, i1, j0, j1, k0, k1)
@@ -75,7 +78,7 @@ func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int)
 			sub.slice(&g.Epilogue, i, j, last)
 			multiply(&sub)
 			if last && g.Epilogue.finishes() {
-				g.finish(i, j, sub.M, sub.N)
+				g.finish(buf, i, j, sub.M, sub.N)
 			}
 			i = end
 		}
@@ -102,15 +105,38 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 			sub.C = g.C[i*g.CRow+j:]
 			multiply(&sub)
 			if k1 == g.K {
-				g.epilogue(i, j, sub.N, sub.M)
+				g.epilogue(buf, i, j, sub.N, sub.M)
 			}
 			j = end
 		}
 	}
 }
 
+// dots computes a region as dot products, some at a time: assembly cannot be preempted.
+func (g *Gemm[T]) dots(buf *packBuffer, i0, i1, j0, j1 int) {
+	const at = 1 << 20
+	sub := *g
+	if g.N > 1 {
+		for step, j := max(at/g.K, 1), j0; j < j1; j += step {
+			sub.N = min(step, j1-j)
+			sub.B, sub.C = g.B[j*g.BCol:], g.C[j:]
+			multiplyDots(&sub)
+		}
+	} else { // a column of A's rows times B: as a row, Cᵀ = Bᵀ·Aᵀ
+		sub.M = 1
+		sub.A, sub.ARow = g.B, 0
+		sub.BRow, sub.BCol = 1, g.ARow
+		for step, i := max(at/g.K, 1), i0; i < i1; i += step {
+			sub.N = min(step, i1-i)
+			sub.B, sub.C = g.A[i*g.ARow:], g.C[i:]
+			multiplyDots(&sub)
+		}
+	}
+	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
+}
+
 // epilogue does the whole epilogue on sums that are already in C.
-func (g *Gemm[T]) epilogue(i, j, rows, cols int) {
+func (g *Gemm[T]) epilogue(buf *packBuffer, i, j, rows, cols int) {
 	if e := &g.Epilogue; e.Bias != nil || e.inRegisters() && (e.Act != ActIdentity || e.Saved != nil) {
 		sub := *g
 		sub.M, sub.N, sub.K = rows, cols, 0
@@ -120,7 +146,7 @@ func (g *Gemm[T]) epilogue(i, j, rows, cols int) {
 		multiply(&sub)
 	}
 	if g.Epilogue.finishes() {
-		g.finish(i, j, rows, cols)
+		g.finish(buf, i, j, rows, cols)
 	}
 }
 
@@ -144,11 +170,11 @@ func (g *Gemm[T]) slice(e *Epilogue[T], i, j int, last bool) {
 }
 
 // empty is the product with K = 0.
-func (g *Gemm[T]) empty(i0, i1, j0, j1 int) {
+func (g *Gemm[T]) empty(buf *packBuffer, i0, i1, j0, j1 int) {
 	if !g.Accumulate {
 		for i := i0; i < i1; i++ {
 			clear(g.C[i*g.CRow+j0 : i*g.CRow+j1])
 		}
 	}
-	g.epilogue(i0, j0, i1-i0, j1-j0)
+	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
 }

@@ -101,11 +101,21 @@ func (g *Gemm[T]) store(i, j int, sums []T) {
 			sums[q] += v
 		}
 	}
-	if e.Act != ActIdentity {
-		activate(e.Act, sums, e.Alpha)
-	}
-	if e.Saved != nil {
-		multiplySlope(e.Deriv, e.SavedInput, sums, e.Saved[i*e.SavedRow+j:][:len(sums)], e.Alpha)
+	for q, v := range sums { // Act and Deriv are of those in registers
+		switch {
+		case e.Act == ActReLU && v <= 0:
+			sums[q] = 0
+		case e.Act == ActLeakyReLU && v <= 0:
+			sums[q] *= e.Alpha
+		}
+		if e.Saved != nil && !(e.Saved[i*e.SavedRow+j+q] > 0) {
+			switch e.Deriv {
+			case ActReLU:
+				sums[q] = 0
+			case ActLeakyReLU:
+				sums[q] *= e.Alpha
+			}
+		}
 	}
 	copy(c, sums)
 }

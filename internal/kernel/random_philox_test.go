@@ -46,7 +46,7 @@ func randomIsIndexed[T Float](t *testing.T) {
 		}
 		for range 200 {
 			i := rng.IntN(n)
-			part := newFenced[T](rng.IntN(min(n-i, 1200)))
+			part := newWalled[T](rng.IntN(min(n-i, 1200)))
 			draw(part.x, key, stream, base+uint64(i))
 			if !part.intact() {
 				t.Fatalf("%s: wrote outside", name)

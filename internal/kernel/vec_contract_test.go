@@ -7,22 +7,22 @@ import (
 	"testing"
 )
 
-// fenced is a slice of n elements with fence bands around it that no kernel may write.
-type fenced[T Float] struct{ whole, x []T }
+// walled is a slice of n elements with wall bands around it that no kernel may write.
+type walled[T Float] struct{ whole, x []T }
 
-const fence = 40
+const wall = 40
 
-func newFenced[T Float](n int) fenced[T] {
-	w := make([]T, n+2*fence)
+func newWalled[T Float](n int) walled[T] {
+	w := make([]T, n+2*wall)
 	for i := range w {
 		w[i] = 12345
 	}
-	return fenced[T]{w, w[fence : fence+n : fence+n]}
+	return walled[T]{w, w[wall : wall+n : wall+n]}
 }
 
-func (g fenced[T]) intact() bool {
+func (g walled[T]) intact() bool {
 	for i, v := range g.whole {
-		if (i < fence || i >= len(g.whole)-fence) && v != 12345 {
+		if (i < wall || i >= len(g.whole)-wall) && v != 12345 {
 			return false
 		}
 	}
@@ -79,7 +79,7 @@ func everyLength[T Float](t *testing.T) {
 			want := make([]T, n)
 			portable(want, a, b)
 			for alias := range 3 {
-				dst := newFenced[T](n)
+				dst := newWalled[T](n)
 				x, y := a, b
 				switch alias {
 				case 1:
@@ -234,7 +234,7 @@ func softmaxTest[T Float](t *testing.T, eps float64) {
 					x[i] = T(math.Inf(-1))
 				}
 			}
-			soft, logs := newFenced[T](len(x)), newFenced[T](len(x))
+			soft, logs := newWalled[T](len(x)), newWalled[T](len(x))
 			Softmax(soft.x, x, rows, cols)
 			copy(logs.x, x)
 			LogSoftmax(logs.x, logs.x, rows, cols)

@@ -80,22 +80,26 @@ func (e *element) gemm() {
 	CMPQ(rM, U32(3))
 	JG(LabelRef("panel"))
 	CMPQ(rM, U32(2))
-	JE(LabelRef("wide2"))
-	JG(LabelRef("wide3"))
-	for rows := 1; rows <= 3; rows++ {
-		t := tile{element: e, rows: rows, vecs: 12 / rows, split: 1, wide: true, name: fmt.Sprintf("wide%d", rows)}
+	JE(LabelRef("wide2x3"))
+	JG(LabelRef("wide3x2"))
+	for _, w := range []struct{ rows, panels int }{{1, 6}, {1, 4}, {1, 2}, {2, 3}, {2, 2}, {3, 2}} {
+		t := tile{element: e, rows: w.rows, vecs: 2 * w.panels, split: 1, wide: true, name: fmt.Sprintf("wide%dx%d", w.rows, w.panels)}
+		next := "panel"
+		if w.rows < 3 && w.panels > 2 {
+			next = map[int]string{6: "wide1x4", 4: "wide1x2", 3: "wide2x2"}[w.panels]
+		}
 		Label(t.name)
 		CMPQ(rN, U32(t.vecs*e.lanes))
-		JLT(LabelRef("panel"))
+		JLT(LabelRef(next))
 		MOVQ(at(rG, l.a), rA)
 		MOVQ(at(rG, l.k), rK)
 		MOVQ(panelB, rB)
-		MOVQ(panelC, rC)
 		MOVQ(panelStep, rT)
 		t.multiplyWide()
+		MOVQ(panelC, rC)
 		t.finish()
 		MOVQ(panelStep, rT)
-		IMUL3Q(U32(t.vecs/2), rT, rT)
+		IMUL3Q(U32(w.panels), rT, rT)
 		ADDQ(rT, panelB)
 		ADDQ(U32(32*t.vecs), panelC)
 		ADDQ(U32(32*t.vecs), rJ)
@@ -175,13 +179,22 @@ func (e *element) gemm() {
 	RET()
 }
 
+// prefetchFrom sets ahead to B's address some rows further on, for the caller to ask for while it goes through the rows
+// before: unpacked rows lie up to a page apart, where hardware does not foresee the next.
+func (t *tile) prefetchFrom(ahead reg.GPPhysical) {
+	LEAQ(indexed(rBRow, rBRow, 2, 0), ahead)
+	SHLQ(Imm(2), ahead) // 12 rows
+	ADDQ(rB, ahead)
+}
+
 // multiplyWide emits the loop over k of a tile of one to three rows and vecs/2 panels, whose panels are rT bytes apart.
 func (t *tile) multiplyWide() {
 	panels := t.vecs / 2
 	for i := range t.rows * t.vecs {
 		zero(i)
 	}
-	rB3 := rA3
+	rB3, ahead := rA3, rC // rC is reloaded after the loop
+	t.prefetchFrom(ahead)
 	if panels > 3 {
 		LEAQ(indexed(rB, rT, 2, 0), rB3)
 		ADDQ(rT, rB3)
@@ -199,6 +212,10 @@ func (t *tile) multiplyWide() {
 	TESTQ(rK, rK)
 	JZ(LabelRef(t.label("fold")))
 	Label(t.label("loop"))
+	for p := range panels {
+		PREFETCHT0(at(ahead, 64*p))
+	}
+	ADDQ(rBRow, ahead)
 	for r := range t.rows {
 		t.broadcast(rowOf(r), y[13+r])
 	}

@@ -81,6 +81,7 @@ func (t *tile) multiply() {
 		LEAQ(indexed(rA, rARow, 2, 0), rA3)
 		ADDQ(rARow, rA3)
 	}
+	t.prefetchFrom(rT)
 	if t.split > 1 {
 		SUBQ(U32(t.split), rK)
 		JLT(LabelRef(t.label("rest")))
@@ -127,6 +128,8 @@ func (t *tile) step(s int) {
 	if t.tail {
 		broadcasts = 1 // y15 is the mask
 	}
+	PREFETCHT0(at(rT, 0))
+	ADDQ(rBRow, rT)
 	for v := range t.vecs {
 		if t.tail && v == t.vecs-1 {
 			t.maskLoad(at(rB, 32*v), y[mask], y[b0+v])
