@@ -2,6 +2,16 @@ package kernel
 
 // Functions of one operand: dst[i] = f(x[i]) for i < len(dst). x is at least as long as dst; dst may be x itself but not
 // otherwise overlap it. Special values are those of IEEE 754 and of package math unless a comment says more. None allocates.
+//
+// Largest errors over all arguments, promised (and seen: float32 over every 127th bit pattern or more, float64 over some
+// 20,000 points; go test -tags long -run Accuracy -v sweeps everything), in units of the last place:
+//
+//	          exp       expm1     log       log1p     tanh      sigmoid   softplus  erf       sin       cos
+//	float32   1 (0.97)  2 (1.39)  1 (0.88)  2 (1.46)  3 (2.42)  2 (1.94)  2 (1.72)  3 (1.00)  2 (1.43)  2 (1.43)
+//	float64   2 (0.96)  2 (1.74)  2 (0.72)  2 (0.72)  4 (2.12)  4 (2.02)  4 (1.33)  4 (0.95)  3 (1.28)  3 (1.34)
+//
+// The portable forms stay within the same promises. Square roots, reciprocals and what merely moves bits are exact or
+// correctly rounded.
 
 // maxSpan is the number of elements given to a kernel at once: assembly cannot be preempted, and the collector waits for it.
 const maxSpan = 1 << 15

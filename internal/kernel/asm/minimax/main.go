@@ -59,7 +59,6 @@ func tables() []table {
 	}
 	erfcLog := func(t *big.Float) *big.Float { return neg(log(sub(num(1), erf(t)))) }
 	return []table{
-		{"exp32", "e^r ≈ 1 + r + r²·P(r), |r| ≤ ½ln2, error relative to e^r", 32, expFit(6)},
 		{"expm132", "e^r − 1 ≈ r + r²·P(r), |r| ≤ ½ln2, error relative to e^r − 1", 32, expm1Fit(7)},
 		{"exp64", "e^r ≈ 1 + r + r²·P(r), |r| ≤ ½ln2, error relative to e^r", 64, expFit(11)},
 		{"expm164", "e^r − 1 ≈ r + r²·P(r), |r| ≤ ½ln2, error relative to e^r − 1", 64, expm1Fit(12)},

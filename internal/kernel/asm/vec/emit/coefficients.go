@@ -4,14 +4,6 @@ package emit
 
 // Minimax coefficients in ascending order, rounded to the element type; see ../../minimax for how they are found.
 var (
-	// e^r ≈ 1 + r + r²·P(r), |r| ≤ ½ln2, error relative to e^r: 2^-28.2.
-	exp32 = []float64{
-		0x1.fffffcp-02, // 0.49999994039535522
-		0x1.55548cp-03, // 0.16666516661643982
-		0x1.55585ap-05, // 0.041668105870485306
-		0x1.123d5cp-07, // 0.00836913101375103
-		0x1.6ab6bep-10, // 0.0013836434809491038
-	}
 	// e^r − 1 ≈ r + r²·P(r), |r| ≤ ½ln2, error relative to e^r − 1: 2^-31.0.
 	expm132 = []float64{
 		0x1p-01,        // 0.5

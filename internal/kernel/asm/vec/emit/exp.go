@@ -25,7 +25,7 @@ var formats = map[int]format{
 	32: {mantissa: 23, bias: 127, magic: 0x1.8p23,
 		ln2Hi: 0x1.62e4p-1, ln2Lo: 0x1.7f7d1cf79abcap-20, ln2: float64(float32(math.Ln2)), ln2Rest: math.Ln2 - float64(float32(math.Ln2)),
 		expMax: 89, expMin: -104, expm1Min: -30, minNormal: 0x1p-126, rescale: 24,
-		exp: exp32, expm1: expm132, log: log32},
+		exp: expm132, expm1: expm132, log: log32}, // a degree less for exp costs 0.05 ULP: 1.008 in all
 	64: {mantissa: 52, bias: 1023, magic: 0x1.8p52,
 		ln2Hi: 0x1.62e42fefap-1, ln2Lo: 0x1.cf79abc9e3b3ap-40, ln2: math.Ln2, ln2Rest: 0x1.abc9e3b39803fp-56,
 		expMax: 710, expMin: -746, expm1Min: -60, minNormal: 0x1p-1022, rescale: 54,
@@ -82,8 +82,16 @@ func (m *Math) Exp(x V) V {
 	return m.ExpClamped(m.Clamp(x, f.expMin, f.expMax))
 }
 
-// ExpNegative is eˣ for x ≤ 0.
-func (m *Math) ExpNegative(x V) V { return m.ExpClamped(m.ClampBelow(x, m.format().expMin)) }
+// ExpNegative is eˣ for x ≤ 0. Results span so little more than the normal numbers that one shift of the exponent, taken
+// back by a product, does: e = (h + h·p)·2⁻ᵏ with h = 2ⁿ⁺ᵏ.
+func (m *Math) ExpNegative(x V) V {
+	f := m.format()
+	biased, r := m.reduce(m.ClampBelow(x, f.expMin))
+	p := m.exponential(r, f.exp)
+	k := f.bias / 2
+	h := m.IAdd(m.ShiftLeft(biased, f.mantissa), m.KBits((f.bias+k)<<f.mantissa))
+	return m.Mul(m.MulAdd(p, h, h), m.K(math.Ldexp(1, -int(k))))
+}
 
 // expm1Normal is eˣ − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1) where 2ⁿ is a normal number, but for the sign of zero.
 func (m *Math) expm1Normal(x V) V {
