@@ -1,0 +1,69 @@
+package vm_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/vm"
+)
+
+func feed(t testing.TB, m *vm.Machine, n *graph.Node, value any) {
+	t.Helper()
+	if err := m.Feed(n, value); err != nil {
+		t.Fatalf("%+v", err)
+	}
+}
+
+// What no machine can hold is an error with the user's line, and does not keep a machine from running what it can.
+func TestMemoryThatCannotBeHad(t *testing.T) {
+	wantError := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, graph.ErrShape) || !strings.Contains(err.Error(), "limits_test.go") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	g := graph.New()
+	g.Param("w", graph.Float32, graph.Zeros(), 1<<25, 1<<25)
+	_, err := vm.NewState(g, 1)
+	wantError("a parameter of 2⁵² bytes", err)
+
+	for _, c := range []struct {
+		what string
+		side graph.Dim
+		rows int
+	}{{"a value of 2⁵² bytes", 1 << 20, 1 << 10}, {"two values of 7·2⁶⁰ bytes", 1 << 29, 7}} {
+		g, batch := graph.New(), graph.Symbol("batch")
+		x := g.Input("x", graph.Float32, batch)
+		big := ops.BroadcastTo(ops.Reshape(x, batch, 1, 1), batch, c.side, c.side)
+		y := ops.Add(ops.Sum(ops.Exp(big)), ops.Sum(ops.Tanh(big)))
+		m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{y}}), newState(t, g))
+		feed(t, m, x, []float32{})
+		run(t, m)
+		feed(t, m, x, make([]float32, c.rows))
+		wantError(c.what, m.Run(context.Background()))
+		feed(t, m, x, []float32{})
+		run(t, m)
+	}
+}
+
+// The largest sizes of two symbols need not fit together, if they are never fed together.
+func TestLargeSizesInTurn(t *testing.T) {
+	g := graph.New()
+	a, b := graph.Symbol("a"), graph.Symbol("b")
+	x, y := g.Input("x", graph.Float32, a, 1), g.Input("y", graph.Float32, 1, b)
+	p := compile(t, vm.Spec{Outputs: []*graph.Node{ops.Sum(ops.Mul(x, y))}})
+	m := newMachine(t, p, newState(t, g))
+	const long = 1 << 23 // squared and of four bytes, more than any address has
+	for _, size := range [][2]int{{long, 1}, {1, long}, {long, 1}} {
+		feed(t, m, x, dense([]int{size[0], 1}, make([]float32, size[0])))
+		feed(t, m, y, dense([]int{1, size[1]}, make([]float32, size[1])))
+		run(t, m)
+		if got := scalar(t, m, p.Outputs()[0]); got != 0 {
+			t.Errorf("%v: %v", size, got)
+		}
+	}
+}
