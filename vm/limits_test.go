@@ -67,3 +67,41 @@ func TestLargeSizesInTurn(t *testing.T) {
 		}
 	}
 }
+
+// A part of a parallel operator may have parts itself; a part that panics does not spoil the next run.
+func TestPartsOfParts(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.Float32, 64)
+	nested := &graph.Def{Name: "nested", Infer: ops.ExpDef.Infer, Eval: func(c *graph.Call) error {
+		c.Parallel(8, func(i int) {
+			c.Parallel(8, func(j int) {
+				at := 8*i + j
+				c.Out[0].F32()[at] = 1 / float32(at/int(c.In[0].F32()[at])) // panics for 0
+			})
+		})
+		return nil
+	}}
+	y := graph.Apply(nested, nil, x)
+	m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{y}}), newState(t, g))
+	ones := make([]float32, 64)
+	for i := range ones {
+		ones[i] = 1
+	}
+	for range 20 {
+		feed(t, m, x, make([]float32, 64))
+		if err := m.Run(context.Background()); !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), "divide by zero") {
+			t.Fatal(err)
+		}
+		feed(t, m, x, ones)
+		run(t, m)
+		v, err := m.Value(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range v.Float32s() {
+			if want := 1 / float32(i); got != want {
+				t.Fatalf("element %d: %v, want %v", i, got, want)
+			}
+		}
+	}
+}
