@@ -3,6 +3,7 @@ package vm_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -103,5 +104,28 @@ func TestPartsOfParts(t *testing.T) {
 				t.Fatalf("element %d: %v, want %v", i, got, want)
 			}
 		}
+	}
+}
+
+// What a run gave can be fed to the next one: the machine does not read what it is overwriting.
+func TestFeedOfTheMachinesOwnValue(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.Float64, 3)
+	e := ops.Exp(x)
+	y := ops.Sub(ops.Add(ops.Sub(e, x), ops.Neg(e)), x) // −2x
+	m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{y}}), newState(t, g))
+	feed(t, m, x, []float64{1, 2, 3})
+	want := 1.0
+	for range 4 {
+		run(t, m)
+		want *= -2
+		v, err := m.Value(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.Float64s()[0]; math.Abs(got-want) > 1e-9 {
+			t.Fatalf("%v, want %v", got, want)
+		}
+		feed(t, m, x, v)
 	}
 }

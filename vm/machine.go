@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
@@ -72,7 +73,7 @@ func (m *Machine) Program() *Program { return m.program }
 
 // Feed gives input n the value of the coming runs, until it is fed again: a *tensor.Dense, a slice for one dimension, or a
 // number for none, of the input's element type and, symbols aside, its shape. Dense row-major memory is read in place and
-// never written; it must not change during Run.
+// never written; it must not change during Run. A value of this machine's own (Value) is copied.
 func (m *Machine) Feed(n *graph.Node, value any) error {
 	at := slices.Index(m.program.feeds, n)
 	var err error
@@ -110,8 +111,18 @@ func (m *Machine) feed(at int, n *graph.Node, value any) error {
 		}
 		f.shape[i] = s
 	}
+	if m.owns(a) { // the next run writes there
+		a = clone(a)
+	}
 	f.array = a
 	return nil
+}
+
+// owns reports whether a lies in the arena.
+func (m *Machine) owns(a graph.Array) bool {
+	begin := uintptr(unsafe.Pointer(unsafe.SliceData(m.arena)))
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(a.Bytes())))
+	return at >= begin && at-begin < uintptr(len(m.arena))
 }
 
 func (m *Machine) unknownFeed(n *graph.Node) error {
