@@ -129,3 +129,22 @@ func TestFeedOfTheMachinesOwnValue(t *testing.T) {
 		feed(t, m, x, v)
 	}
 }
+
+// A feed that was refused fails the next run, but not if it was fed well before that.
+func TestARefusedFeed(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.Float64, 3)
+	m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{ops.Exp(x)}}), newState(t, g))
+	feed(t, m, x, []float64{1, 2, 3})
+	if m.Feed(x, []float64{1, 2}) == nil {
+		t.Fatal("two elements were fed for three")
+	}
+	if err := m.Run(context.Background()); !errors.Is(err, graph.ErrShape) {
+		t.Error(err)
+	}
+	if m.Feed(x, []float64{1, 2}) == nil {
+		t.Fatal("two elements were fed for three")
+	}
+	feed(t, m, x, []float64{1, 2, 3})
+	run(t, m)
+}

@@ -21,8 +21,8 @@ type Machine struct {
 	state   *State
 
 	feeds   []feed
-	refused error // of a Feed that failed: the next Run reports it, in case nobody looked
-	bound   bool  // the memory is laid out for the shapes that were fed
+	refused refusal
+	bound   bool // the memory is laid out for the shapes that were fed
 	binding graph.Binding
 	planned graph.Binding // the sizes the plan is for
 
@@ -37,6 +37,12 @@ type Machine struct {
 
 	ran bool // there are values to read
 	at  int  // the instruction being run, for panics
+}
+
+// refusal is a Feed that failed. The next Run reports it, in case nobody looked, unless the node was fed well since.
+type refusal struct {
+	node *graph.Node
+	err  error
 }
 
 // feed is what an input was fed last.
@@ -84,7 +90,9 @@ func (m *Machine) Feed(n *graph.Node, value any) error {
 		m.feeds[at].set = err == nil
 	}
 	if err != nil {
-		m.refused = err
+		m.refused = refusal{n, err}
+	} else if m.refused.node == n {
+		m.refused = refusal{}
 	}
 	return err
 }
@@ -146,8 +154,8 @@ func (m *Machine) unknownFeed(n *graph.Node) error {
 // before, and the machine can be used again.
 func (m *Machine) Run(ctx context.Context) error {
 	m.ran = false
-	if err := m.refused; err != nil {
-		m.refused = nil
+	if err := m.refused.err; err != nil {
+		m.refused = refusal{}
 		return err
 	}
 	if err := m.bind(); err != nil {
