@@ -46,7 +46,7 @@ type Trait uint32
 const (
 	// Commutative: the operands of a binary operator may be exchanged, so f(a, b) and f(b, a) are one node.
 	Commutative Trait = 1 << iota
-	// View: the result is operand 0's elements in the same order, under another type of equal size; nothing needs to be computed.
+	// View: the result is operand 0's elements in the same order, under another shape of equal size; nothing needs to be computed.
 	View
 	// InPlace: Eval may be given a result that shares memory with an operand of the same size and element type.
 	InPlace

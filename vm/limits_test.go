@@ -148,3 +148,38 @@ func TestARefusedFeed(t *testing.T) {
 	feed(t, m, x, []float64{1, 2, 3})
 	run(t, m)
 }
+
+// Whatever is wrong with an operator's definition, nothing panics, and the error names the user's line.
+func TestHostileDefinitions(t *testing.T) {
+	pair := func(dtype graph.DType) func(any, []graph.Type) (graph.Type, error) {
+		return func(any, []graph.Type) (graph.Type, error) { return graph.TypeOf(dtype, 2), nil }
+	}
+	nothing := func(*graph.Call) error { return nil }
+	for name, build := range map[string]func(g *graph.Graph, x *graph.Node) *graph.Node{
+		"scratch that panics": func(g *graph.Graph, x *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Float64), Eval: nothing, Scratch: func(any, []graph.Type) graph.Dim { panic("no") }}, nil, x)
+		},
+		"scratch that panics when folded": func(g *graph.Graph, _ *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Float64), Eval: nothing, Scratch: func(any, []graph.Type) graph.Dim { panic("no") }}, nil, g.Constant([]float64{1, 2}))
+		},
+		"a view of nothing": func(g *graph.Graph, _ *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Float64), Traits: graph.View}, nil)
+		},
+		"a view of another element type": func(g *graph.Graph, x *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Int64), Traits: graph.View}, nil, x)
+		},
+		"an identity of nothing": func(g *graph.Graph, _ *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Float64), Eval: nothing, Traits: graph.Identity}, nil)
+		},
+		"an identity of another type": func(g *graph.Graph, x *graph.Node) *graph.Node {
+			return g.Apply(&graph.Def{Name: "bad", Infer: pair(graph.Float32), Eval: nothing, Traits: graph.Identity}, nil, x)
+		},
+	} {
+		g := graph.New()
+		x := g.Input("x", graph.Float64, 2)
+		_, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{build(g, x)}})
+		if !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), "limits_test.go") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
