@@ -18,8 +18,7 @@ type Program struct {
 	outputs []*graph.Node // the user's nodes, in the order of tape.outputs
 	updates []graph.Update
 	commits []int // index into states, in the order of tape.commits
-	symbols []graph.Dim
-	fixed   bool // some size may shrink while a symbol grows, so a plan serves one binding only
+	fixed   bool  // some size may shrink while a symbol grows, so a plan serves one binding only
 }
 
 // program seals the tape.
@@ -37,13 +36,24 @@ func (u *unit) program() (*Program, error) {
 	for _, up := range u.updates {
 		p.commits = append(p.commits, at[up.Target])
 	}
+	if err := p.checkSizes(); err != nil {
+		return nil, err
+	}
+	for _, in := range t.instrs {
+		if in.kind == evalInstr && !in.node.Def().Offers() {
+			return nil, graph.Locate(graph.Errorf(graph.ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", in.node.Def().Name), in.node)
+		}
+	}
+	return p, nil
+}
+
+// checkSizes sees to it that the inputs say what size every symbol has, and finds out whether sizes can shrink.
+func (p *Program) checkSizes() error {
+	t := p.tape
 	bound := map[graph.Dim]bool{}
 	for _, n := range p.feeds {
 		for _, d := range n.Shape() {
-			if d.IsSymbol() && !bound[d] {
-				bound[d] = true
-				p.symbols = append(p.symbols, d)
-			}
+			bound[d] = true
 		}
 	}
 	check := func(d graph.Dim, n *graph.Node) error {
@@ -52,25 +62,25 @@ func (u *unit) program() (*Program, error) {
 				return graph.Locate(graph.Errorf(graph.ErrShape, "nothing says what size %v has: no input of this program has it as a dimension", s), n)
 			}
 		}
-		p.fixed = p.fixed || !d.Monotone()
 		return nil
 	}
 	for _, s := range t.slots {
 		for _, d := range s.typ.Shape {
 			if err := check(d, s.node); err != nil {
-				return nil, err
+				return err
 			}
+			p.fixed = p.fixed || !d.Monotone()
 		}
 	}
 	for _, in := range t.instrs {
-		if err := check(in.scratch, in.node); err != nil {
-			return nil, err
+		for _, d := range append(in.node.AttrDims(), in.scratch) {
+			if err := check(d, in.node); err != nil {
+				return err
+			}
 		}
-		if in.kind == evalInstr && !in.node.Def().Offers() {
-			return nil, graph.Locate(graph.Errorf(graph.ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", in.node.Def().Name), in.node)
-		}
+		p.fixed = p.fixed || !in.scratch.Monotone()
 	}
-	return p, nil
+	return nil
 }
 
 // Mode returns what the program was compiled for.
