@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
@@ -180,6 +181,26 @@ func TestHostileDefinitions(t *testing.T) {
 		_, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{build(g, x)}})
 		if !errors.Is(err, graph.ErrOperator) || !strings.Contains(err.Error(), "limits_test.go") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The gradient of a sum has the size of an input whose values it does not need.
+func TestSizesOfInputsThatAreNotRead(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.Float64, graph.Symbol("batch"), 2)
+	for _, c := range []struct {
+		y    *graph.Node
+		want float64
+	}{{ops.Sum(x), 1}, {ops.Mean(x), 1.0 / 6}} {
+		got, err := vm.Eval(nil, autodiff.Grad(c.y, x)[0], vm.Feeds{x: dense([]int{3, 2}, make([]float64, 6))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range got.Float64s() {
+			if v != c.want || got.Size() != 6 {
+				t.Fatalf("d %v: %v", c.y, got)
+			}
 		}
 	}
 }
