@@ -12,7 +12,8 @@ type Def struct {
 	Infer func(attr any, in []Type) (Type, error)
 
 	// Eval computes the result on the CPU. Element types are read from the arrays, never from attributes: the reference
-	// interpreter hands a float32 graph's operators float64 arrays. It needs no allocation of its own: see Scratch.
+	// interpreter hands a float32 graph's operators float64 arrays. It needs no allocation of its own: see Scratch. It must not use
+	// the State of the machine that runs it, which is locked while it runs.
 	Eval func(c *Call) error
 
 	// VJP is the reverse-mode rule: given a node of this operator and dy, the cotangent of its result, it returns the cotangent of
