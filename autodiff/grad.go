@@ -10,6 +10,7 @@ package autodiff
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
@@ -42,18 +43,31 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 	if err := o.check(y, wrt); err != nil {
 		return invalid(err, y, wrt)
 	}
-	var r reverse
+	roots := byMode(y, wrt)
+	modes := make([]reverse, len(roots))
 	var err error
 	y.Graph().Derive(func(rule func(*graph.Node)) {
-		r.rule = rule
-		err = r.run(y, o.Seed, wrt)
+		for i := 0; i < len(roots) && err == nil; i++ {
+			modes[i].rule = rule
+			err = modes[i].run(roots[i], o.Seed, wrt)
+		}
 	})
 	if err != nil {
 		return invalid(err, y, wrt)
 	}
 	grads := make([]*graph.Node, len(wrt))
 	for i, w := range wrt {
-		grads[i] = r.cotangent[w.ID()]
+		train, eval := modes[0].cotangent[w.ID()], modes[len(modes)-1].cotangent[w.ID()]
+		switch {
+		case train == eval:
+			grads[i] = train
+		case train == nil:
+			grads[i] = ops.ByMode(ops.ZerosLike(w), eval)
+		case eval == nil:
+			grads[i] = ops.ByMode(train, ops.ZerosLike(w))
+		default:
+			grads[i] = ops.ByMode(train, eval)
+		}
 		if grads[i] != nil {
 			continue
 		}
@@ -62,12 +76,32 @@ func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 			continue
 		}
 		how := "does not depend on it; pass autodiff.Options{AllowUnused: true} if zeros are meant"
-		if r.reached[w.ID()] {
+		if modes[0].reached[w.ID()] || modes[len(modes)-1].reached[w.ID()] {
 			how = "depends on it only through operators that pass no gradient (comparisons, integer results, stopgradient)"
 		}
 		grads[i] = invalid(graph.Errorf(graph.ErrGradient, "%s, declared at %v: the root %s %s", nameOf(w), w.Pos(), y, how), y, wrt[i:i+1])[0]
 	}
 	return grads
+}
+
+// byMode returns y, or if it differs between the modes, what it is in training and what it is in evaluation. Each is
+// differentiated by itself: a zero cotangent that reached the other side would be NaN behind a pole, and work.
+func byMode(y *graph.Node, wrt []*graph.Node) []*graph.Node {
+	isByMode := func(n *graph.Node) bool { return n.Is(ops.ByModeDef) }
+	if !slices.ContainsFunc(graph.Reachable(y), isByMode) {
+		return []*graph.Node{y}
+	}
+	var sides []*graph.Node
+	for side := range 2 {
+		r := graph.Rebuild{Keep: wrt, Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+			if isByMode(n) {
+				return in[side]
+			}
+			return nil
+		}}
+		sides = append(sides, r.Run(y)[0])
+	}
+	return sides
 }
 
 func nameOf(n *graph.Node) string {

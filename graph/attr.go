@@ -76,3 +76,27 @@ func formatAttr(attr any) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// AttrDims returns the dimensions among the operator's attributes, which Eval may look up in Call.Binding.
+func (n *Node) AttrDims() []Dim {
+	if n.Def() == nil || n.attr == nil {
+		return nil
+	}
+	return appendDims(nil, reflect.ValueOf(n.attr))
+}
+
+func appendDims(list []Dim, v reflect.Value) []Dim {
+	switch k := v.Kind(); {
+	case v.Type() == reflect.TypeFor[Dim]():
+		return append(list, Dim(v.Int()))
+	case k == reflect.Slice || k == reflect.Array:
+		for i := range v.Len() {
+			list = appendDims(list, v.Index(i))
+		}
+	case k == reflect.Struct:
+		for i := range v.NumField() {
+			list = appendDims(list, v.Field(i))
+		}
+	}
+	return list
+}

@@ -12,7 +12,8 @@ type Def struct {
 	Infer func(attr any, in []Type) (Type, error)
 
 	// Eval computes the result on the CPU. Element types are read from the arrays, never from attributes: the reference
-	// interpreter hands a float32 graph's operators float64 arrays. It needs no allocation of its own: see Scratch.
+	// interpreter hands a float32 graph's operators float64 arrays. It needs no allocation of its own: see Scratch. It must not use
+	// the State of the machine that runs it, which is locked while it runs.
 	Eval func(c *Call) error
 
 	// VJP is the reverse-mode rule: given a node of this operator and dy, the cotangent of its result, it returns the cotangent of
@@ -46,7 +47,7 @@ type Trait uint32
 const (
 	// Commutative: the operands of a binary operator may be exchanged, so f(a, b) and f(b, a) are one node.
 	Commutative Trait = 1 << iota
-	// View: the result is operand 0's elements in the same order, under another type of equal size; nothing needs to be computed.
+	// View: the result is operand 0's elements in the same order, under another shape of equal size; nothing needs to be computed.
 	View
 	// InPlace: Eval may be given a result that shares memory with an operand of the same size and element type.
 	InPlace

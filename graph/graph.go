@@ -204,7 +204,16 @@ func inferType(n *Node) (err error) {
 	if n.typ, err = n.def.Infer(n.attr, in); err != nil {
 		return err
 	}
-	return n.typ.check()
+	if err := n.typ.check(); err != nil {
+		return err
+	}
+	switch t := n.def.Traits; {
+	case t.Has(Identity) && (len(in) == 0 || !n.typ.Identical(in[0])):
+		return Errorf(ErrOperator, "operator %s is an Identity, but its result %v is not of operand 0's type", n.def.Name, n.typ)
+	case t.Has(View) && (len(in) == 0 || n.typ.IsTuple() || n.typ.DType != in[0].DType || n.typ.Shape.Size().Equal(in[0].Shape.Size()) != Yes):
+		return Errorf(ErrOperator, "operator %s is a View, but its result %v has not operand 0's elements", n.def.Name, n.typ)
+	}
+	return nil
 }
 
 // intern returns the node equal to n, or adds n. Equality is of kind, operator pointer, attributes with their Go type, operands

@@ -61,7 +61,16 @@ type leaf struct {
 // Build builds a model in g, applied to x. A second model in the same graph needs a path of its own, and a model that is applied
 // to several inputs a scope that is kept: see Root.
 func Build(g *graph.Graph, model Layer, x *graph.Node) *graph.Node {
-	return model.Build(Root(g, ""), x)
+	return build(model, Root(g, ""), x)
+}
+
+// build builds a layer, if there is one.
+func build(l Layer, at *Scope, x *graph.Node) *graph.Node {
+	v := reflect.ValueOf(l)
+	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+		return graph.Invalid(graph.Errorf(graph.ErrValue, "the layer is nil"), "layer("+at.path+")", x)
+	}
+	return l.Build(at, x)
 }
 
 // Root returns the scope at the top of a model; path, which may be empty, is put before all names. Building with one scope
@@ -89,10 +98,10 @@ func (s *Scope) join(name string) string {
 }
 
 // Apply builds layer l in the scope called name within s. A layer that is a pointer and was applied before is built in its
-// first scope again: it shares its parameters.
+// first scope again: it shares its parameters. A pointer to a struct without fields is a layer of its own each time.
 func (s *Scope) Apply(name string, l Layer, x *graph.Node) *graph.Node {
 	at := s.Child(name)
-	if v := reflect.ValueOf(l); v.Kind() == reflect.Pointer {
+	if v := reflect.ValueOf(l); v.Kind() == reflect.Pointer && v.Type().Elem().Size() > 0 { // all of size 0 may have one address
 		if first, ok := s.model.built[l]; ok {
 			at = first
 		} else {
@@ -100,7 +109,7 @@ func (s *Scope) Apply(name string, l Layer, x *graph.Node) *graph.Node {
 			s.model.built[l] = at
 		}
 	}
-	return l.Build(at, x)
+	return build(l, at, x)
 }
 
 // Param returns the parameter called name in this scope: a new one, or when a layer is built again the one it has. That another

@@ -212,3 +212,34 @@ func TestAnotherLayersNameIsTaken(t *testing.T) {
 		t.Errorf("a linear layer of integers: %v", bad.Err())
 	}
 }
+
+// scale is a layer without fields of its own.
+type scale struct{}
+
+func (*scale) Build(s *nn.Scope, x *graph.Node) *graph.Node {
+	return ops.Mul(x, s.Param("scale", x.DType(), initializers.Constant(2)))
+}
+
+// Go may give all values of size 0 one address; they are layers of their own all the same.
+func TestLayersWithoutFieldsAreNotShared(t *testing.T) {
+	g := graph.New()
+	y := nn.Build(g, nn.Sequential{&scale{}, &scale{}}, input(g, "x", 3))
+	if y.Err() != nil {
+		t.Fatal(y.Err())
+	}
+	if diff := cmp.Diff([]string{"0.scale()", "1.scale()"}, params(g)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNilLayers(t *testing.T) {
+	for _, l := range []nn.Layer{nil, nn.Func(nil), (*nn.Linear)(nil)} {
+		g := graph.New()
+		x := input(g, "x", 3)
+		for _, y := range []*graph.Node{nn.Build(g, l, x), nn.Build(g, nn.Sequential{nn.ReLU, l}, x)} {
+			if err := y.Err(); !errors.Is(err, graph.ErrValue) || !strings.Contains(err.Error(), "nn_test.go") {
+				t.Errorf("%T: %v", l, err)
+			}
+		}
+	}
+}

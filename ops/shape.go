@@ -300,7 +300,6 @@ func init() {
 			axis := n.Attr().(assertDimAttr).Axis
 			return []*graph.Node{AssertDim(dy, axis, n.In(0).Shape()[axis])}
 		},
-		Traits: graph.InPlace,
 		Samples: func() []graph.Sample {
 			return []graph.Sample{{Attr: assertDimAttr{0, 2}, In: []graph.Operand{floats(2, 3)}}}
 		},

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"maps"
+
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
 )
@@ -83,7 +85,8 @@ func (m *Machine) hasDim(d graph.Dim) string {
 	return "?"
 }
 
-// replan lays out the memory for the largest sizes seen so far.
+// replan lays out the memory for the largest sizes seen so far, or where all of them together are more than can be had, for
+// those of now.
 func (m *Machine) replan() error {
 	sizes := graph.Binding{}
 	for s, n := range m.binding {
@@ -92,12 +95,24 @@ func (m *Machine) replan() error {
 			sizes[s] = max(n, m.planned[s])
 		}
 	}
+	err := m.layOut(sizes)
+	if err != nil && !maps.Equal(sizes, m.binding) {
+		err = m.layOut(maps.Clone(m.binding))
+	}
+	return err
+}
+
+func (m *Machine) layOut(sizes graph.Binding) error {
 	plan, err := m.program.plan(sizes)
 	if err != nil {
 		return err
 	}
 	if len(m.arena) < plan.bytes || m.arena == nil {
-		m.arena = alignedBytes(plan.bytes)
+		arena, err := allocate(plan.bytes)
+		if err != nil {
+			return graph.Locate(err, m.program.largest(sizes))
+		}
+		m.arena = arena
 	}
 	m.plan, m.planned = plan, sizes
 	return nil

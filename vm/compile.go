@@ -53,8 +53,8 @@ func Compile(spec Spec) (*Program, error) {
 		if p.optional && contains(spec.Without, p.name) {
 			continue
 		}
-		if err := p.run(u); err != nil {
-			return nil, err
+		if err := protect(func() error { return p.run(u) }); err != nil {
+			return nil, graph.Locate(err, u.at)
 		}
 		if verifyPasses {
 			if err := u.verify(); err != nil {
@@ -89,6 +89,7 @@ type unit struct {
 	fired []graph.Fired
 
 	tape *tape
+	at   *graph.Node // whose operator a pass asks something, for panics
 }
 
 // begin checks the Spec.

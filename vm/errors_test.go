@@ -207,6 +207,9 @@ func TestBadInput(t *testing.T) {
 		{"a size that nothing gives", func(g *graph.Graph) error {
 			return compileAndRun(g, ops.BroadcastTo(g.Full(graph.Float32, 1), graph.Symbol("unfed")), nil)
 		}, graph.ErrShape, "LINE: broadcast(1): nothing says what size unfed has: no input of this program has it as a dimension"},
+		{"a size that nothing gives to an operator", func(g *graph.Graph) error {
+			return compileAndRun(g, ops.DimSize(g, graph.Symbol("unfed"), graph.Float32), nil)
+		}, graph.ErrShape, "LINE: dimsize(): nothing says what size unfed has: no input of this program has it as a dimension"},
 		{"a linear layer on the wrong rank", func(g *graph.Graph) error {
 			return compileAndRun(g, nn.Build(g, nn.Sequential{&nn.Linear{Out: 3}}, g.Input("x", graph.Float32, 3)), nil)
 		}, graph.ErrShape, "LINE: linear(0): a linear layer to Out = 3 features takes (batch, in) with a fixed size of in, not (3)"},

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
@@ -136,14 +137,23 @@ func (m *Machine) execute(s *step) error {
 }
 
 // fan turns a function of a part into a parallel.Task; each machine has one, as it runs one instruction at a time.
-type fan struct{ do func(part int) }
+type fan struct {
+	busy atomic.Bool
+	do   func(part int)
+}
 
 // Do runs one part.
 func (f *fan) Do(part int) { f.do(part) }
 
-// parallel is what operators find as Call.Parallel.
+// parallel is what operators find as Call.Parallel. A part that calls it runs all its parts itself.
 func (m *Machine) parallel(parts int, do func(part int)) {
+	if !m.fan.busy.CompareAndSwap(false, true) {
+		for part := range parts {
+			do(part)
+		}
+		return
+	}
+	defer m.fan.busy.Store(false)
 	m.fan.do = do
 	parallel.Run(m.Workers, parts, &m.fan)
-	m.fan.do = nil
 }

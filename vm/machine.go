@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
@@ -20,8 +21,8 @@ type Machine struct {
 	state   *State
 
 	feeds   []feed
-	refused error // of a Feed that failed: the next Run reports it, in case nobody looked
-	bound   bool  // the memory is laid out for the shapes that were fed
+	refused refusal
+	bound   bool // the memory is laid out for the shapes that were fed
 	binding graph.Binding
 	planned graph.Binding // the sizes the plan is for
 
@@ -36,6 +37,12 @@ type Machine struct {
 
 	ran bool // there are values to read
 	at  int  // the instruction being run, for panics
+}
+
+// refusal is a Feed that failed. The next Run reports it, in case nobody looked, unless the node was fed well since.
+type refusal struct {
+	node *graph.Node
+	err  error
 }
 
 // feed is what an input was fed last.
@@ -72,7 +79,7 @@ func (m *Machine) Program() *Program { return m.program }
 
 // Feed gives input n the value of the coming runs, until it is fed again: a *tensor.Dense, a slice for one dimension, or a
 // number for none, of the input's element type and, symbols aside, its shape. Dense row-major memory is read in place and
-// never written; it must not change during Run.
+// never written; it must not change during Run. A value of this machine's own (Value) is copied.
 func (m *Machine) Feed(n *graph.Node, value any) error {
 	at := slices.Index(m.program.feeds, n)
 	var err error
@@ -83,7 +90,9 @@ func (m *Machine) Feed(n *graph.Node, value any) error {
 		m.feeds[at].set = err == nil
 	}
 	if err != nil {
-		m.refused = err
+		m.refused = refusal{n, err}
+	} else if m.refused.node == n {
+		m.refused = refusal{}
 	}
 	return err
 }
@@ -110,8 +119,18 @@ func (m *Machine) feed(at int, n *graph.Node, value any) error {
 		}
 		f.shape[i] = s
 	}
+	if m.owns(a) { // the next run writes there
+		a = clone(a)
+	}
 	f.array = a
 	return nil
+}
+
+// owns reports whether a lies in the arena.
+func (m *Machine) owns(a graph.Array) bool {
+	begin := uintptr(unsafe.Pointer(unsafe.SliceData(m.arena)))
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(a.Bytes())))
+	return at >= begin && at-begin < uintptr(len(m.arena))
 }
 
 func (m *Machine) unknownFeed(n *graph.Node) error {
@@ -135,8 +154,8 @@ func (m *Machine) unknownFeed(n *graph.Node) error {
 // before, and the machine can be used again.
 func (m *Machine) Run(ctx context.Context) error {
 	m.ran = false
-	if err := m.refused; err != nil {
-		m.refused = nil
+	if err := m.refused.err; err != nil {
+		m.refused = refusal{}
 		return err
 	}
 	if err := m.bind(); err != nil {

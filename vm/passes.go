@@ -183,8 +183,8 @@ func fold(n *graph.Node, in []*graph.Node) *graph.Node {
 	}
 	call.Out = []graph.Array{graph.NewArray(n.DType(), shape...)}
 	if n.Def().Scratch != nil {
-		bytes, err := n.Def().Scratch(n.Attr(), types).Eval(nil)
-		if err != nil {
+		var bytes int
+		if protect(func() (err error) { bytes, err = n.Def().Scratch(n.Attr(), types).Eval(nil); return err }) != nil {
 			return nil
 		}
 		call.Scratch = alignedBytes(bytes)

@@ -23,6 +23,14 @@ type memoryPlan struct {
 func (p *Program) sizes(b graph.Binding) (slots, scratch []int, err error) {
 	eval := newDimCache(b)
 	slots, scratch = make([]int, len(p.tape.slots)), make([]int, len(p.tape.instrs))
+	total := 0
+	round := func(n int, at *graph.Node) (int, error) {
+		n = roundUp(n)
+		if total += n; n < 0 || total < 0 {
+			return 0, graph.Locate(graph.Errorf(graph.ErrShape, "the bytes of it and of what is computed before it overflow"), at)
+		}
+		return n, nil
+	}
 	for i, s := range p.tape.slots {
 		if s.kind != inArena {
 			continue
@@ -31,19 +39,35 @@ func (p *Program) sizes(b graph.Binding) (slots, scratch []int, err error) {
 		if err != nil {
 			return nil, nil, graph.Locate(err, s.node)
 		}
-		slots[i] = roundUp(n)
+		if slots[i], err = round(n, s.node); err != nil {
+			return nil, nil, err
+		}
 	}
 	for i, in := range p.tape.instrs {
 		n, err := eval.dim(in.scratch)
 		if err != nil {
 			return nil, nil, graph.Locate(err, in.node)
 		}
-		scratch[i] = roundUp(n)
+		if scratch[i], err = round(n, in.node); err != nil {
+			return nil, nil, err
+		}
 	}
 	return slots, scratch, nil
 }
 
 func roundUp(n int) int { return (n + alignment - 1) &^ (alignment - 1) }
+
+// largest returns the node whose value takes the most memory under a binding for which sizes succeeds.
+func (p *Program) largest(b graph.Binding) (n *graph.Node) {
+	sizes, _, _ := p.sizes(b)
+	most := -1
+	for i, size := range sizes {
+		if size > most {
+			most, n = size, p.tape.slots[i].node
+		}
+	}
+	return n
+}
 
 // plan places the slots. Small programs are also planned by size, and the smaller result is taken.
 func (p *Program) plan(b graph.Binding) (memoryPlan, error) {
@@ -287,6 +311,14 @@ func (c dimCache) product(s graph.Shape, unit int) (int, error) {
 		return 0, graph.Errorf(graph.ErrShape, "the size of %v overflows", s)
 	}
 	return int(n), nil
+}
+
+// allocate is alignedBytes, with an error where the memory cannot be had.
+func allocate(n int) (memory []byte, err error) {
+	if protect(func() error { memory = alignedBytes(n); return nil }) != nil {
+		return nil, graph.Errorf(graph.ErrShape, "%d bytes of memory cannot be had; look at the sizes of its dimensions", n)
+	}
+	return memory, nil
 }
 
 // alignedBytes allocates memory that starts at a cache line.

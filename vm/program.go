@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -18,8 +19,7 @@ type Program struct {
 	outputs []*graph.Node // the user's nodes, in the order of tape.outputs
 	updates []graph.Update
 	commits []int // index into states, in the order of tape.commits
-	symbols []graph.Dim
-	fixed   bool // some size may shrink while a symbol grows, so a plan serves one binding only
+	fixed   bool  // some size may shrink while a symbol grows, so a plan serves one binding only
 }
 
 // program seals the tape.
@@ -37,35 +37,10 @@ func (u *unit) program() (*Program, error) {
 	for _, up := range u.updates {
 		p.commits = append(p.commits, at[up.Target])
 	}
-	bound := map[graph.Dim]bool{}
-	for _, n := range p.feeds {
-		for _, d := range n.Shape() {
-			if d.IsSymbol() && !bound[d] {
-				bound[d] = true
-				p.symbols = append(p.symbols, d)
-			}
-		}
-	}
-	check := func(d graph.Dim, n *graph.Node) error {
-		for _, s := range d.Symbols(nil) {
-			if !bound[s] {
-				return graph.Locate(graph.Errorf(graph.ErrShape, "nothing says what size %v has: no input of this program has it as a dimension", s), n)
-			}
-		}
-		p.fixed = p.fixed || !d.Monotone()
-		return nil
-	}
-	for _, s := range t.slots {
-		for _, d := range s.typ.Shape {
-			if err := check(d, s.node); err != nil {
-				return nil, err
-			}
-		}
+	if err := p.checkSizes(u.user); err != nil {
+		return nil, err
 	}
 	for _, in := range t.instrs {
-		if err := check(in.scratch, in.node); err != nil {
-			return nil, err
-		}
 		if in.kind == evalInstr && !in.node.Def().Offers() {
 			return nil, graph.Locate(graph.Errorf(graph.ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", in.node.Def().Name), in.node)
 		}
@@ -73,10 +48,61 @@ func (u *unit) program() (*Program, error) {
 	return p, nil
 }
 
+// checkSizes sees to it that the inputs say what size every symbol has, and finds out whether sizes can shrink. Where the
+// program reads no input that has a symbol, as in the gradient of a sum, the graph's first one that has it joins the feeds.
+func (p *Program) checkSizes(user *graph.Graph) error {
+	t := p.tape
+	bound := map[graph.Dim]bool{}
+	bind := func(n *graph.Node) {
+		for _, d := range n.Shape() {
+			bound[d] = true
+		}
+	}
+	for _, n := range p.feeds {
+		bind(n)
+	}
+	check := func(d graph.Dim, n *graph.Node) error {
+		for _, s := range d.Symbols(nil) {
+			if bound[s] {
+				continue
+			}
+			for _, x := range user.Feeds() {
+				if !bound[s] && slices.Contains(x.Shape(), s) {
+					bind(x)
+					t.add(slot{kind: inFeed, index: len(p.feeds), typ: x.Type(), name: x.Name(), node: x, base: noSlot, shares: noSlot})
+					t.feeds, p.feeds = append(t.feeds, x), append(p.feeds, x)
+				}
+			}
+			if !bound[s] {
+				return graph.Locate(graph.Errorf(graph.ErrShape, "nothing says what size %v has: no input of this program has it as a dimension", s), n)
+			}
+		}
+		return nil
+	}
+	for _, in := range t.instrs {
+		for _, d := range append(in.node.AttrDims(), in.scratch) {
+			if err := check(d, in.node); err != nil {
+				return err
+			}
+		}
+		p.fixed = p.fixed || !in.scratch.Monotone()
+	}
+	for i := 0; i < len(t.slots); i++ { // feeds may join
+		s := t.slots[i]
+		for _, d := range s.typ.Shape {
+			if err := check(d, s.node); err != nil {
+				return err
+			}
+			p.fixed = p.fixed || !d.Monotone()
+		}
+	}
+	return nil
+}
+
 // Mode returns what the program was compiled for.
 func (p *Program) Mode() Mode { return p.mode }
 
-// Feeds returns the inputs that a run needs.
+// Feeds returns the inputs that a run needs, be it only for the size of a dimension.
 func (p *Program) Feeds() []*graph.Node { return append([]*graph.Node(nil), p.feeds...) }
 
 // Outputs returns the nodes whose values a machine can give.

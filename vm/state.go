@@ -3,6 +3,7 @@ package vm
 import (
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -68,15 +69,20 @@ func (s *State) initial(n *graph.Node) (graph.Array, error) {
 		shape[i] = int(d)
 		size *= shape[i]
 	}
-	a := graph.ArrayAt(n.DType(), shape, alignedBytes(size*n.DType().Size()))
+	memory, err := allocate(size * n.DType().Size())
+	if err != nil {
+		return graph.Array{}, err
+	}
+	a := graph.ArrayAt(n.DType(), shape, memory)
 	if n.Init().Fill == nil {
 		return a, nil
 	}
 	h := fnv.New64a()
 	h.Write([]byte(n.Name()))
-	values := make([]float64, size)
-	err := protect(func() error {
-		n.Init().Fill(rand.New(rand.NewPCG(s.seed, h.Sum64())), shape, values)
+	var values []float64
+	err = protect(func() error {
+		values = make([]float64, size)
+		n.Init().Fill(rand.New(rand.NewPCG(s.seed, h.Sum64())), slices.Clone(shape), values)
 		return nil
 	})
 	for i, v := range values {

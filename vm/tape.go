@@ -136,8 +136,10 @@ func lower(u *unit) error {
 	u.tape = t
 	places := make([][]slotID, len(u.roots[0].Graph().Nodes())) // by node id; one for each part of a tuple
 	for _, n := range graph.Reachable(u.roots...) {
+		u.at = n
 		places[n.ID()] = t.lowerNode(n, places)
 	}
+	u.at = nil
 	outputs := len(u.spec.Outputs)
 	for i, n := range u.roots {
 		if s := places[n.ID()][0]; i < outputs {

@@ -31,7 +31,15 @@ func Eval(env Env, nodes ...*graph.Node) ([]graph.Array, error) {
 		}
 	}
 	order := env.needed(nodes)
-	if err := e.bind(order); err != nil {
+	inputs := order
+	if len(nodes) > 0 {
+		for _, n := range nodes[0].Graph().Feeds() { // one that is not read may still be needed for its sizes
+			if env.Feeds[n] != nil {
+				inputs = append(slices.Clip(inputs), n)
+			}
+		}
+	}
+	if err := e.bind(inputs); err != nil {
 		return nil, err
 	}
 	for _, n := range order {
