@@ -25,7 +25,8 @@ type Options struct {
 }
 
 // Grad returns the gradients of the scalar root y by each of the nodes wrt, each of its node's type. y and wrt are float32 or
-// float64. Before differentiating, y is rewritten into a more stable form (ops.Rules), never looking through a node in wrt.
+// float64. Before differentiating, y is rewritten into a more stable form (ops.Rules), never looking through a node in wrt:
+// that, and what it is computed from, stays as written. It is not rewritten at all if wrt has a constant, whose value rules may look at.
 //
 // What cannot be differentiated comes back as nodes that carry the error: a root that is not a scalar, a node the root does not
 // depend on, an operator without a gradient.
@@ -96,6 +97,8 @@ func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
 		return graph.Errorf(graph.ErrGradient, "the root has shape %v, but a gradient is of a scalar; reduce it with ops.Mean or ops.Sum, or give the cotangent with autodiff.VJP", y.Shape())
 	case o.Seed != nil && o.Seed.Err() != nil:
 		return o.Seed.Err()
+	case o.Seed != nil && o.Seed.Graph() != y.Graph():
+		return graph.Errorf(graph.ErrGraph, "the seed belongs to another graph than the root")
 	case o.Seed != nil && !o.Seed.Type().Identical(y.Type()):
 		return graph.Errorf(graph.ErrGradient, "the seed is %v, the root %v; they must be alike", o.Seed.Type(), y.Type())
 	}
@@ -124,6 +127,11 @@ type reverse struct {
 func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
 	g := y.Graph()
 	stabilise := graph.Rebuild{Rules: ops.Rules(), Keep: wrt}
+	for _, w := range wrt {
+		if w.Kind() == graph.Constant {
+			stabilise.Rules = nil // x·1 must not become x where the derivative by the 1 is asked for
+		}
+	}
 	root := stabilise.Run(y)[0]
 	if seed == nil {
 		seed = g.Full(root.DType(), 1)
@@ -191,6 +199,8 @@ func (r *reverse) node(n *graph.Node) error {
 			continue
 		case dx[i].Err() != nil:
 			return dx[i].Err()
+		case dx[i].Graph() != n.Graph():
+			return ruleError(n, "returned a cotangent of another graph for operand %d", i)
 		case !dx[i].Type().Identical(x.Type()):
 			return ruleError(n, "returned a cotangent of type %v for operand %d, which is %v", dx[i].Type(), i, x.Type())
 		}

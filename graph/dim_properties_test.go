@@ -66,8 +66,6 @@ var operations = []struct {
 	{"floordiv", graph.Dim.FloorDiv, floorDiv},
 }
 
-const ring = 3 // add, sub and mul: operations[:ring] make polynomials
-
 // drawFormula draws an expression from the first of the operations, with the given numbers as leaves.
 func drawFormula(t *rapid.T, label string, depth, operators int, numbers *rapid.Generator[int64]) formula {
 	if depth == 0 || rapid.IntRange(0, 3).Draw(t, label) == 0 {

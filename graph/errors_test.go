@@ -44,3 +44,58 @@ func next(pos string) string {
 	_, _ = fmt.Sscan(lineOf(pos), &n)
 	return fmt.Sprint(n + 1)
 }
+
+// An error prints one line, with %+v also the full path and the stack, and has a kind.
+func TestErrorsPrint(t *testing.T) {
+	g, x := newInput(t)
+	n, line := graph.Apply(add, nil, x, g.Full(graph.Float64, 2)), here()
+	err := n.Err()
+	if got, want := err.Error(), line+": add(x, 2): float64 is not float32(batch, 3)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if fmt.Sprint(err) != err.Error() || fmt.Sprintf("%s", err) != err.Error() || strings.Contains(err.Error(), "\n") {
+		t.Errorf("printed as %v and %s", err, err)
+	}
+	long := fmt.Sprintf("%+v", err)
+	for _, want := range []string{err.Error() + "\n", n.Pos().Full() + "\n", "graph_test.TestErrorsPrint\n", "graph_test.sameTypes\n"} {
+		if !strings.Contains(long, want) {
+			t.Errorf("%%+v does not have %q:\n%s", want, long)
+		}
+	}
+	var e *graph.Error
+	if !errors.Is(err, graph.ErrShape) || errors.Is(err, graph.ErrDType) || !errors.As(err, &e) || e.Kind != graph.ErrShape || e.Expr != "add(x, 2)" || e.Pos != n.Pos() {
+		t.Errorf("%#v", err)
+	}
+	if wrapped := fmt.Errorf("training: %w", err); !errors.Is(wrapped, graph.ErrShape) || !errors.As(wrapped, &e) {
+		t.Errorf("%v", wrapped)
+	}
+	if g.Err() != err {
+		t.Errorf("the graph's first error is %v", g.Err())
+	}
+	second := graph.Apply(add, nil, n, x)
+	g.Input("", graph.Float32)
+	if second.Err() != err || g.Err() != err {
+		t.Errorf("then %v, %v", second.Err(), g.Err())
+	}
+	located := graph.Locate(graph.Errorf(graph.ErrValue, "odd"), x)
+	wantErr(t, located, "kit_test.go:", ": x: odd")
+	if again := graph.Locate(located, second); again != located {
+		t.Errorf("a second position: %v", again)
+	}
+}
+
+// A shape rule that panics, or that is missing, is an error with the user's line.
+func TestShapeRulesThatFail(t *testing.T) {
+	_, x := newInput(t)
+	for says, d := range map[string]*graph.Def{
+		"the shape rule of odd panicked: oh":                             {Name: "odd", Infer: func(any, []graph.Type) (graph.Type, error) { panic("oh") }},
+		"the shape rule of odd panicked: runtime error: index out of ra": {Name: "odd", Infer: func(_ any, in []graph.Type) (graph.Type, error) { return in[7], nil }},
+		"operator odd offers no shape rule":                              {Name: "odd"},
+	} {
+		n, line := graph.Apply(d, nil, x), here()
+		wantErr(t, n.Err(), line+": odd(x): "+says)
+		if !errors.Is(n.Err(), graph.ErrOperator) {
+			t.Errorf("%v", n.Err())
+		}
+	}
+}

@@ -211,7 +211,10 @@ func inferType(n *Node) (err error) {
 // and type; the hash only finds candidates.
 func (g *Graph) intern(n *Node) *Node {
 	g.prepare()
-	h := g.hash(n)
+	return g.internAt(g.hash(n), n)
+}
+
+func (g *Graph) internAt(h uint64, n *Node) *Node {
 	for m := g.table[h]; m != nil; m = m.next {
 		if m.equal(n) {
 			if len(m.merged) < 3 && m.pos != n.pos && !slices.Contains(m.merged, n.pos) {

@@ -9,7 +9,7 @@ import (
 
 // Operators to test the graph with; package graph has none of its own.
 var (
-	add = &graph.Def{Name: "add", Infer: sameTypes, Traits: graph.Commutative, Pointwise: &graph.Pointwise{
+	add = &graph.Def{Name: "add", Infer: sameTypes, Pointwise: &graph.Pointwise{
 		F32: func(_ any, dst []float32, in [][]float32) { addBlocks(dst, in) },
 		F64: func(_ any, dst []float64, in [][]float64) { addBlocks(dst, in) },
 	}}

@@ -1,7 +1,12 @@
 package graph
 
+import "slices"
+
 // MaxRank is the largest number of dimensions of a value.
 const MaxRank = 16
+
+// maxOperands is the largest number of operands of a Pointwise and of a Walk.
+const maxOperands = 4
 
 // Run computes an operator's result: by Eval, or for an operator that has none by its Pointwise, broadcasting operands over the
 // result's shape (dimensions of size 1 repeat).
@@ -14,6 +19,8 @@ func (d *Def) Run(c *Call) error {
 		return nil
 	case d.Pointwise == nil:
 		return Errorf(ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", d.Name)
+	case len(c.In) > maxOperands:
+		return Errorf(ErrOperator, "operator %s has %d operands, but a Pointwise takes at most %d", d.Name, len(c.In), maxOperands)
 	}
 	switch dtype := c.Out[0].DType; {
 	case dtype == Float32 && d.Pointwise.F32 != nil:
@@ -62,28 +69,31 @@ func runPointwise[T float32 | float64](c *Call, block [][]T, f func(attr any, ds
 
 // Walk enumerates broadcast operands over a result in runs of contiguous elements. After Plan and after each Next that
 // returned true, elements Pos … Pos+Run−1 of the result correspond to operand i's elements from At[i] on, advancing by
-// Stride(i), which is 0 or 1.
+// Stride(i), which is 0 or 1. Over an empty result it is one run of no elements.
 type Walk struct {
-	Run int    // elements in each run
-	Pos int    // of the run's first element in the result
-	At  [4]int // of the run's first element in each operand
+	Run int              // elements in each run
+	Pos int              // of the run's first element in the result
+	At  [maxOperands]int // of the run's first element in each operand
 
-	rank  int             // of the merged shape, innermost first
-	size  [MaxRank]int    // merged dimensions, innermost first
-	step  [MaxRank][4]int // elements an operand advances along each
+	rank  int                       // of the merged shape, innermost first
+	size  [MaxRank]int              // merged dimensions, innermost first
+	step  [MaxRank][maxOperands]int // elements an operand advances along each
 	index [MaxRank]int
 }
 
 // Plan starts the walk over a result of the given shape with up to four operands.
 func (w *Walk) Plan(shape []int, in []Array) {
 	*w = Walk{}
-	var stride [4]int
+	if slices.Contains(shape, 0) {
+		return
+	}
+	var stride [maxOperands]int
 	for i := range in {
 		stride[i] = 1
 	}
 	for axis := len(shape) - 1; axis >= 0; axis-- {
 		n := shape[axis]
-		var step [4]int
+		var step [maxOperands]int
 		for i, x := range in {
 			if a := axis - (len(shape) - len(x.Shape)); a >= 0 && x.Shape[a] != 1 {
 				step[i] = stride[i]

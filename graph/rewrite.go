@@ -196,7 +196,7 @@ func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {
 		n.graph.during(n, func() { m = rule.Rewrite(match, n) })
 		if m != nil && m != n && m.err == nil && m.typ.Identical(n.typ) {
 			*fired = append(*fired, Fired{rule, n, m})
-			return m
+			return m.Named(n.name)
 		}
 		n.graph.err = errBefore // what a rule tried in vain is no error of the user's
 	}

@@ -42,13 +42,20 @@ var Softmax = Func(func(x *graph.Node) *graph.Node { return ops.Softmax(x, -1) }
 type Scope struct {
 	graph *graph.Graph
 	path  string
+	owner Layer // the layer that is built here, if it is a pointer
 	model *model
 }
 
 // model is what the scopes of one model share.
 type model struct {
-	built  map[Layer]*Scope       // where each layer was built first
-	leaves map[string]*graph.Node // the parameters and variables of this model
+	built  map[Layer]*Scope // where each layer was built first
+	leaves map[string]leaf  // the parameters and variables of this model by name
+}
+
+// leaf is a parameter or variable and the layer it was made for.
+type leaf struct {
+	node  *graph.Node
+	owner Layer
 }
 
 // Build builds a model in g, applied to x. A second model in the same graph needs a path of its own, and a model that is applied
@@ -63,12 +70,12 @@ func Build(g *graph.Graph, model Layer, x *graph.Node) *graph.Node {
 //	scope := nn.Root(g, "encoder")
 //	a, b := model.Build(scope, x), model.Build(scope, y)
 func Root(g *graph.Graph, path string) *Scope {
-	return &Scope{graph: g, path: path, model: &model{built: map[Layer]*Scope{}, leaves: map[string]*graph.Node{}}}
+	return &Scope{graph: g, path: path, model: &model{built: map[Layer]*Scope{}, leaves: map[string]leaf{}}}
 }
 
 // Child returns the scope called name within s.
 func (s *Scope) Child(name string) *Scope {
-	return &Scope{graph: s.graph, path: s.join(name), model: s.model}
+	return &Scope{graph: s.graph, path: s.join(name), owner: s.owner, model: s.model}
 }
 
 func (s *Scope) join(name string) string {
@@ -89,13 +96,15 @@ func (s *Scope) Apply(name string, l Layer, x *graph.Node) *graph.Node {
 		if first, ok := s.model.built[l]; ok {
 			at = first
 		} else {
+			at.owner = l
 			s.model.built[l] = at
 		}
 	}
 	return l.Build(at, x)
 }
 
-// Param returns the parameter called name in this scope: a new one, or when a layer is built again the one it has.
+// Param returns the parameter called name in this scope: a new one, or when a layer is built again the one it has. That another
+// layer has the name is an error.
 func (s *Scope) Param(name string, dtype graph.DType, init graph.Init, dims ...graph.Dim) *graph.Node {
 	return s.leaf(name, graph.Param, graph.TypeOf(dtype, dims...), func(path string) *graph.Node {
 		return s.graph.Param(path, dtype, init, dims...)
@@ -111,11 +120,11 @@ func (s *Scope) Variable(name string, dtype graph.DType, init graph.Init, dims .
 
 func (s *Scope) leaf(name string, kind graph.Kind, typ graph.Type, add func(path string) *graph.Node) *graph.Node {
 	path := s.join(name)
-	if n := s.model.leaves[path]; n != nil && n.Kind() == kind && n.Type().Identical(typ) {
-		return n
+	if known, ok := s.model.leaves[path]; ok && known.owner == s.owner && known.node.Kind() == kind && known.node.Type().Identical(typ) {
+		return known.node
 	}
-	n := add(path)
-	s.model.leaves[path] = n
+	n := add(path) // another layer's name is taken, which the graph says
+	s.model.leaves[path] = leaf{n, s.owner}
 	return n
 }
 
@@ -150,6 +159,9 @@ func (l *Linear) Build(s *Scope, x *graph.Node) *graph.Node {
 	init := l.Weight
 	if init.Fill == nil {
 		init = initializers.He()
+	}
+	if !x.DType().IsFloat() {
+		return graph.Invalid(graph.Errorf(graph.ErrDType, "a linear layer takes float32 or float64, not %v; convert with ops.Cast", x.Type()), "linear("+s.path+")", x)
 	}
 	out := graph.Dim(l.Out)
 	w := s.Param("weight", x.DType(), init, x.Shape()[1], out)

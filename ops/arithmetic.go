@@ -27,8 +27,8 @@ func Mul(a, b *graph.Node) *graph.Node { return graph.Apply(MulDef, nil, a, b) }
 // Div returns a / b, broadcast, as IEEE 754 divides: x/0 is ±Inf and 0/0 is NaN.
 func Div(a, b *graph.Node) *graph.Node { return graph.Apply(DivDef, nil, a, b) }
 
-// Pow returns a to the power of b, broadcast, with the special cases of math.Pow. The derivative by a is b·a^(b−1), 0 for b = 0;
-// that by b is a^b·ln a, 0 where a is 0 and b is not negative.
+// Pow returns a to the power of b, broadcast, with the special cases of math.Pow. The derivative by a is b·a^(b−1), 0 where both
+// are 0; that by b is a^b·ln a, 0 where a is 0 and b is not negative.
 func Pow(a, b *graph.Node) *graph.Node { return graph.Apply(PowDef, nil, a, b) }
 
 // Neg returns −x.
@@ -118,17 +118,20 @@ func init() {
 			binaryForms[float64]{kernel.Pow[float64], kernel.PowScalar[float64], kernel.RPowScalar[float64]}),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			a, b := n.In(0), n.In(1)
-			zero := like(n, 0)
-			da := Mul(b, Pow(a, AddScalar(b, -1)))
-			if b.Kind() == graph.Constant { // needs no logarithm of the base
-				if !isScalar(b, 0) {
-					return []*graph.Node{sumLike(Mul(dy, da), a), nil}
-				}
-				return []*graph.Node{nil, nil}
+			zero, one := like(n, 0), like(n, 1)
+			// The base, but 1 where it is 0 and the exponent is such that the base's pole must not show.
+			base := func(noPole *graph.Node) *graph.Node {
+				return Select(Select(Equal(a, zero), noPole, n.Graph().Constant(false)), one, a)
 			}
-			logA := Log(Select(Equal(a, zero), like(a, 1), a)) // 0 for a = 0
-			db := Select(Less(b, zero), Mul(n, Log(a)), Mul(n, logA))
-			return []*graph.Node{sumLike(Mul(dy, Select(Equal(b, zero), zero, da)), a), sumLike(Mul(dy, db), b)}
+			db := sumLike(Mul(dy, Mul(n, Log(base(LessEqual(zero, b))))), b)
+			switch {
+			case isScalar(b, 0):
+				return []*graph.Node{ZerosLike(a), db}
+			case b.Kind() == graph.Constant && len(b.Shape()) == 0: // the exponent stays a constant, and derivatives of it short
+				return []*graph.Node{Mul(dy, Mul(b, Pow(a, like(b, b.Value().At(0)-1)))), db}
+			}
+			da := Mul(b, Pow(base(Equal(b, zero)), AddScalar(b, -1)))
+			return []*graph.Node{sumLike(Mul(dy, da), a), db}
 		},
 		Traits:  graph.InPlace,
 		Samples: binarySamples(floatsIn(0.5, 2), floatsIn(-2, 3)),

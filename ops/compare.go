@@ -33,7 +33,8 @@ func Equal(a, b *graph.Node) *graph.Node { return graph.Apply(EqualDef, nil, a, 
 func NotEqual(a, b *graph.Node) *graph.Node { return graph.Apply(NotEqualDef, nil, a, b) }
 
 // Select returns a where cond is true and b elsewhere, all three broadcast. cond is boolean. The operand that is not selected
-// gets a zero cotangent, whatever its value.
+// gets a zero cotangent, whatever its value. What that operand was computed from multiplies the zero by its own derivative, which is
+// NaN at a pole: to keep a pole out of a gradient, select before it, as in Sqrt(Select(ok, x, one)).
 func Select(cond, a, b *graph.Node) *graph.Node { return graph.Apply(SelectDef, nil, cond, a, b) }
 
 func inferCompare(_ any, in []graph.Type) (graph.Type, error) {

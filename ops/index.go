@@ -68,6 +68,9 @@ func indexAt(index graph.Array, i, size int) (int, error) {
 	} else {
 		j = index.I64()[i]
 	}
+	if size == 0 {
+		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) points into an axis of no elements", j, i)
+	}
 	if j < 0 || j >= int64(size) {
 		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) is outside 0…%d", j, i, size-1)
 	}

@@ -176,18 +176,24 @@ func (r reducer[T]) step(dst, x []T, outer, n, inner int) {
 	}
 }
 
-// scratchReduce holds the partial results between runs of axes, which shrink from one to the next.
+// scratchReduce holds the partial results between runs of axes. A partial result can be larger than the operand: reducing an
+// axis of no elements gives one.
 func scratchReduce(attr any, in []graph.Type) graph.Dim {
-	bytes := graph.Dim(0)
+	elements := graph.Dim(0)
 	axes := attr.(axesAttr).Axes
-	size := in[0].Shape.Size()
 	for i := len(axes) - 1; i > 0; i-- {
 		if axes[i-1] == axes[i]-1 {
 			continue
 		}
-		bytes = bytes.Add(size)
+		size := graph.Dim(1)
+		for axis, d := range in[0].Shape {
+			if !slices.Contains(axes[i:], axis) {
+				size = size.Mul(d)
+			}
+		}
+		elements = elements.Add(size)
 	}
-	return bytes.Mul(graph.Dim(in[0].DType.Size()))
+	return elements.Mul(graph.Dim(in[0].DType.Size()))
 }
 
 func evalReduce(f32 reducer[float32], f64 reducer[float64], needsElements string) func(*graph.Call) error {

@@ -70,7 +70,7 @@ func Permutation(n *graph.Node) []int {
 
 // BroadcastTo repeats x along new leading dimensions and along dimensions of size 1 so that it has the given shape.
 func BroadcastTo(x *graph.Node, dims ...graph.Dim) *graph.Node {
-	if x.Err() == nil && x.Shape().Identical(dims) {
+	if x.Err() == nil && !x.Type().IsTuple() && x.Shape().Identical(dims) {
 		return x
 	}
 	return graph.Apply(BroadcastToDef, shapeAttr{append(graph.Shape(nil), dims...)}, x)

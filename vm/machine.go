@@ -171,7 +171,7 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 		if done != nil {
 			select {
 			case <-done:
-				return &graph.Error{Kind: context.Cause(ctx), Msg: fmt.Sprintf("stopped before instruction %d of %d: %v; nothing was committed", m.at, len(m.steps), context.Cause(ctx))}
+				return m.stopped(ctx)
 			default:
 			}
 		}
@@ -180,6 +180,15 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// stopped reports that ctx ended; errors.Is finds both ctx.Err and the cause.
+func (m *Machine) stopped(ctx context.Context) error {
+	why, cause := ctx.Err(), context.Cause(ctx)
+	if cause != why {
+		why = fmt.Errorf("%w: %w", why, cause)
+	}
+	return &graph.Error{Kind: why, Msg: fmt.Sprintf("stopped before instruction %d of %d: %v; nothing was committed", m.at, len(m.steps), why)}
 }
 
 // commit copies the new values into the state.

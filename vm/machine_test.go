@@ -286,12 +286,16 @@ func TestAllOrNothing(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
+	why := errors.New("the user lost interest")
+	abandoned, abandon := context.WithCancelCause(context.Background())
+	abandon(why)
 	want := 1.0
 	for i, c := range []struct {
 		ctx  context.Context
 		v    float64
 		kind error
 	}{{context.Background(), 2, nil}, {context.Background(), -1, graph.ErrValue}, {context.Background(), 3, nil}, {cancelled, 1, context.Canceled},
+		{abandoned, 1, context.Canceled}, {abandoned, 1, why},
 		{context.Background(), 101, graph.ErrOperator}, {context.Background(), 4, nil}} {
 		err := step(c.ctx, c.v)
 		if !errors.Is(err, c.kind) {

@@ -63,6 +63,9 @@ func (r *Report) OK() bool { return r.Failed == 0 }
 
 // String sums up the report.
 func (r *Report) String() string {
+	if r.Checked == 0 {
+		return "nothing compared: the inputs have no elements"
+	}
 	if r.OK() {
 		return fmt.Sprintf("%d derivatives agree; the worst: %v", r.Checked, r.Worst)
 	}

@@ -26,9 +26,8 @@ func LogSoftmax[T Float](dst, x []T, rows, cols int) {
 		m := v.maxValue(r)
 		l := T(math.Log(float64(sumExpShifted(v, r, m))))
 		// (x − m) is exact or nearly so where the result is small; adding m to l first would lose it.
-		for j, u := range r {
-			d[j] = (u - m) - l
-		}
+		v.scalar[OpSub](d, r, m)
+		v.scalar[OpSub](d, d, l)
 	}
 }
 

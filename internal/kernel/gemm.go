@@ -79,7 +79,7 @@ func (g *Gemm[T]) Run() {
 
 // direct says whether one call of the micro-kernel does it all: small products spend no time on plans.
 func (g *Gemm[T]) direct() bool {
-	return g.BCol == 1 && g.Packed == nil && g.M <= maxDirectRows && g.K > 0 && g.K <= maxDepth && g.N <= maxDirectCols &&
+	return g.BCol == 1 && g.N > 1 && g.Packed == nil && g.M <= maxDirectRows && g.K > 0 && (g.K <= maxDirectDepth || g.M <= tileRows && g.K <= maxDepth) && g.N <= maxDirectCols &&
 		g.ARow != 1 && !g.Epilogue.finishes()
 }
 

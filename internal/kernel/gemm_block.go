@@ -7,10 +7,14 @@ func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
 	if p.packB || p.packA || p.swap || !g.Epilogue.inRegisters() {
 		buf = takePackBuffer()
 	}
+	k0 := 0
 	if g.K <= 0 {
 		g.empty(buf, i0, i1, j0, j1)
+	} else if p.dots {
+		g.dots(buf, i0, i1, j0, j1)
+		k0 = g.K
 	}
-	for k0 := 0; k0 < g.K; k0 += p.depth {
+	for ; k0 < g.K; k0 += p.depth {
 		k1 := min(k0+p.depth, g.K)
 		if p.swap {
 			g.swapped(p, buf, i0, i1, j0, j1, k0, k1)
@@ -106,6 +110,29 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 			j = end
 		}
 	}
+}
+
+// dots computes a region as dot products, some at a time: assembly cannot be preempted.
+func (g *Gemm[T]) dots(buf *packBuffer, i0, i1, j0, j1 int) {
+	const at = 1 << 20
+	sub := *g
+	if g.N > 1 {
+		for step, j := max(at/g.K, 1), j0; j < j1; j += step {
+			sub.N = min(step, j1-j)
+			sub.B, sub.C = g.B[j*g.BCol:], g.C[j:]
+			multiplyDots(&sub)
+		}
+	} else { // a column of A's rows times B: as a row, Cᵀ = Bᵀ·Aᵀ
+		sub.M = 1
+		sub.A, sub.ARow = g.B, 0
+		sub.BRow, sub.BCol = 1, g.ARow
+		for step, i := max(at/g.K, 1), i0; i < i1; i += step {
+			sub.N = min(step, i1-i)
+			sub.B, sub.C = g.A[i*g.ARow:], g.C[i:]
+			multiplyDots(&sub)
+		}
+	}
+	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
 }
 
 // epilogue does the whole epilogue on sums that are already in C.

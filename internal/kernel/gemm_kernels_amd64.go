@@ -17,6 +17,15 @@ func multiply[T Float](g *Gemm[T]) {
 	}
 }
 
+// multiplyDots does a block of at most three rows of A with ACol = 1 and a B with BRow = 1, without an epilogue.
+func multiplyDots[T Float](g *Gemm[T]) {
+	if unsafe.Sizeof(g.Epilogue.Alpha) == 4 {
+		dotsAVX2F32((*byte)(unsafe.Pointer(g)))
+	} else {
+		dotsAVX2F64((*byte)(unsafe.Pointer(g)))
+	}
+}
+
 func bytes[T Float](s []T) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(s))) }
 
 // copyPanel packs a full panel whose rows are contiguous, copyTwoPanels two of them side by side.

@@ -6,7 +6,8 @@ package kernel
 // BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol). M, N and K are positive.
 func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
 
-// There are no assembly packing routines: nothing calls these unless accelerated.
+// There is no portable form of these: nothing calls them unless accelerated.
+func multiplyDots[T Float](g *Gemm[T])                                {}
 func copyPanel[T Float](dst, b []T, row int)                          {}
 func copyTwoPanels[T Float](dst, b []T, row int)                      {}
 func transposePanel[T Float](dst, b []T, col, w int)                  {}

@@ -21,13 +21,15 @@ const (
 	partWork   = 1 << 21   // multiply-adds a part should have at least: some 40 µs
 	partRows   = 512       // rows of a part at most, so that large products have parts in both directions
 	partCols   = 256       // columns of a part at least, if there are that many, before rows are cut
-	wideCols   = 12 * 16   // column alignment of parts for products of up to three rows, whose tiles are wider
+	widePanels = 12        // groups and parts of products of up to three rows, whose tiles are wider, are multiples of so many panels
+	wideDepth  = 320       // their k, if they are packed: so many panels of it fit into groupBytes
 )
 
 // Where one way begins to beat another; variables for the benchmarks that found them.
 var (
-	maxSwapRows       = 64 // rows of A up to which it is A, not B, that is transposed
-	maxDirectRows     = 18 // rows of A up to which B is read where it lies
+	maxSwapRows       = 64  // rows of A up to which it is A, not B, that is transposed
+	maxDirectRows     = 32  // rows of A up to which B is read where it lies
+	maxDirectDepth    = 400 // and the k up to which several tiles of rows find its panel still in the second-level cache
 	maxDirectCols     = 512
 	minTransposeCols  = 64 // columns of C from which a transposed A is laid out by rows
 	minTransposeDepth = 48 // and the k from which
@@ -45,6 +47,7 @@ type plan struct {
 	packA           bool // transpose A to rows of rowStride elements, block rows at a time
 	block           int
 	rowStride       int
+	dots            bool // each element is a dot product of contiguous vectors
 	swap            bool // compute Cᵀ = Bᵀ·Aᵀ: group then counts rows of C, chunk columns
 }
 
@@ -52,16 +55,28 @@ func (g *Gemm[T]) plan() plan {
 	nr := panel[T]()
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
-	if g.K > maxDepth {
-		blocks := (g.K + maxDepth - 1) / maxDepth
+	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
+	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= maxSwapRows && g.N > 3
+	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > maxDirectRows)
+	most := maxDepth
+	if p.dots {
+		most = g.K
+	} else if p.packB && g.M <= 3 {
+		most = wideDepth
+	} else if !p.swap && !p.packB && g.Packed == nil && g.M > tileRows {
+		most = maxDirectDepth
+	}
+	if g.K > most {
+		blocks := (g.K + most - 1) / most
 		p.depth = roundUp((g.K+blocks-1)/blocks, 16)
 	}
 	depth := max(p.depth, 1)
 	p.group = max(groupBytes/(64*depth), 1) * nr
+	if g.M <= 3 {
+		p.group = max(p.group/(widePanels*nr), 1) * widePanels * nr
+	}
 	p.chunk = roundUp(max(chunkBytes/(size*depth), 1), tileRows)
-	p.swap = accelerated && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= maxSwapRows && g.N > 3
-	p.packB = !p.swap && g.Packed == nil && (g.BCol != 1 || g.M > maxDirectRows)
-	if accelerated && !p.swap && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
+	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
 		p.packA = true
 		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
 		if p.rowStride/nr%2 == 0 {
@@ -80,7 +95,7 @@ func (g *Gemm[T]) plan() plan {
 		case p.swap:
 			align = tileRows
 		case g.M <= 3:
-			align = wideCols
+			align = widePanels * nr
 		}
 		p.cols = roundUp((g.N+want-1)/want, align)
 		if g.Epilogue.ColSums == nil && p.cols < partCols && g.M > 2*partRows {

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"math"
 	"math/bits"
 	"unsafe"
 )
@@ -40,13 +39,6 @@ func Uniform[T Float](dst []T, key, stream, offset uint64) {
 	vec[T]().uniform(dst, key, stream, offset)
 }
 
-// Normal sets dst[i] to element offset+i of the stream, with the standard normal distribution, by the transform of Box and
-// Muller: r = √(−2 ln u) and an angle 2πv give the pair r·cos, r·sin. float32 takes u of 32 bits (|x| ≤ 6.8), float64 of
-// 64 bits (|x| ≤ 9.5).
-func Normal[T Float](dst []T, key, stream, offset uint64) {
-	vec[T]().normal(dst, key, stream, offset)
-}
-
 // eachBlock calls block for the counters that cover elements offset … offset+len(dst)−1, per elements each, and copies.
 func eachBlock[T Float](dst []T, per, offset uint64, block func(out *[4]T, n uint64)) {
 	var out [4]T
@@ -78,29 +70,4 @@ func uniformPortable[T Float](dst []T, key, stream, offset uint64) {
 			out[k] = T(v>>11) * 0x1p-53
 		}
 	})
-}
-
-func normalPortable[T Float](dst []T, key, stream, offset uint64) {
-	per := perBlock[T]()
-	eachBlock(dst, per, offset, func(out *[4]T, n uint64) {
-		w := philox(key, stream, n)
-		if per == 4 {
-			for k := 0; k < 4; k += 2 {
-				x, y := boxMuller((float64(w[k])+0.5)*0x1p-32, float64(w[k+1])*0x1p-32)
-				out[k], out[k+1] = T(x), T(y)
-			}
-			return
-		}
-		u := uint64(w[0]) | uint64(w[1])<<32
-		v := uint64(w[2]) | uint64(w[3])<<32
-		x, y := boxMuller((float64(u)+0.5)*0x1p-64, float64(v>>11)*0x1p-53)
-		out[0], out[1] = T(x), T(y)
-	})
-}
-
-// boxMuller turns u in (0, 1] and v in [0, 1) into two independent standard normal numbers.
-func boxMuller(u, v float64) (x, y float64) {
-	r := math.Sqrt(-2 * math.Log(u))
-	sin, cos := math.Sincos(2 * math.Pi * v)
-	return r * cos, r * sin
 }

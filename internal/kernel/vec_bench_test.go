@@ -34,3 +34,46 @@ func benchmarkUnary[T Float](b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRows measures the row operations on 128 × 512, in ns/element.
+func BenchmarkRows(b *testing.B) {
+	b.Run("float32", benchmarkRows[float32])
+	b.Run("float64", benchmarkRows[float64])
+}
+
+func benchmarkRows[T Float](b *testing.B) {
+	const rows, cols = 128, 512
+	x, y, cond := make([]T, rows*cols), make([]T, rows*cols), make([]bool, rows*cols)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range x {
+		x[i] = T(rng.NormFloat64())
+	}
+	var sink T
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"softmax", func() { Softmax(y, x, rows, cols) }},
+		{"logsoftmax", func() { LogSoftmax(y, x, rows, cols) }},
+		{"logsumexp", func() { RowLogSumExp(y, x, rows, cols) }},
+		{"sum", func() { sink += Sum(x) }},
+		{"sumsquares", func() { sink += SumSquares(x) }},
+		{"dot", func() { sink += Dot(x, y) }},
+		{"max", func() { sink += MaxValue(x) }},
+		{"argmax", func() { sink += T(ArgMax(x)) }},
+		{"sumrows", func() { SumRows(y, x, rows, cols) }},
+		{"add", func() { Add(y, x, x) }},
+		{"mulscalar", func() { MulScalar(y, x, 2) }},
+		{"div", func() { Div(y, x, x) }},
+		{"max2", func() { Max(y, x, y) }},
+		{"less", func() { Less(cond, x, y) }},
+		{"select", func() { Select(y, cond, x, y) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows/cols, "ns/element")
+		})
+	}
+}

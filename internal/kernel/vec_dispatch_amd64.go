@@ -12,6 +12,7 @@ func init() {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && os.Getenv("TAPIR_KERNEL") != "portable" {
 		vec32.override(avx2Vec32())
 		vec64.override(avx2Vec64())
+		philoxWords = philoxWordsAVX2Rest
 	}
 }
 
@@ -77,6 +78,7 @@ func avx2Vec32() vecSet[float32] {
 			p.selects(dst[n:], cond[n:], a[n:], b[n:])
 		},
 		accumulate:    func(dst, x []float32) { addAVX2F32(dst, dst, x) },
+		uniform:       groupsThenRest(uniformAVX2F32, p.uniform, 32),
 		sum:           sumAVX2F32,
 		sumSquares:    sumSquaresAVX2F32,
 		dot:           dotAVX2F32,
@@ -149,6 +151,7 @@ func avx2Vec64() vecSet[float64] {
 			p.selects(dst[n:], cond[n:], a[n:], b[n:])
 		},
 		accumulate:    func(dst, x []float64) { addAVX2F64(dst, dst, x) },
+		uniform:       groupsThenRest(uniformAVX2F64, p.uniform, 16),
 		sum:           sumAVX2F64,
 		sumSquares:    sumSquaresAVX2F64,
 		dot:           dotAVX2F64,
@@ -192,4 +195,29 @@ func whereSmall[T Float](largest, smallest func(x []T) T, small, any func(dst, x
 			dst, x = dst[n:], x[n:]
 		}
 	}
+}
+
+// groupsThenRest draws the head up to a whole group of per elements, then groups with the assembly, then the rest.
+func groupsThenRest[T Float](groups, rest func(dst []T, key, stream, offset uint64), per uint64) func(dst []T, key, stream, offset uint64) {
+	const blocks = 8 // to a group
+	return func(dst []T, key, stream, offset uint64) {
+		if odd := offset % (per / blocks); odd != 0 {
+			n := min(len(dst), int(per/blocks-odd))
+			rest(dst[:n], key, stream, offset)
+			dst, offset = dst[n:], offset+uint64(n)
+		}
+		for len(dst) >= int(per) {
+			n := min(len(dst), maxSpan) / int(per) * int(per)
+			groups(dst[:n], key, stream, offset/(per/blocks))
+			dst, offset = dst[n:], offset+uint64(n)
+		}
+		rest(dst, key, stream, offset)
+	}
+}
+
+// philoxWordsAVX2Rest is philoxWords with groups of eight blocks by the assembly.
+func philoxWordsAVX2Rest(w []uint32, key, stream, block uint64) {
+	philoxWordsAVX2(w, key, stream, block)
+	n := len(w) &^ 31
+	philoxWordsPortable(w[n:], key, stream, block+uint64(n/4))
 }

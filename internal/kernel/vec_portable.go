@@ -35,7 +35,6 @@ func portableVec[T Float]() *vecSet[T] {
 	setPortableCompare(s)
 	setPortableReduce(s)
 	s.uniform = uniformPortable[T]
-	s.normal = normalPortable[T]
 	return s
 }
 

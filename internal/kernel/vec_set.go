@@ -29,7 +29,6 @@ type vecSet[T Float] struct {
 	expShifted      func(dst, x []T, shift T) T // dst = exp(x − shift); returns the sum of dst
 	accumulate      func(dst, x []T)            // dst += x
 	uniform         func(dst []T, key, stream, offset uint64)
-	normal          func(dst []T, key, stream, offset uint64)
 }
 
 // override replaces the kernels that with has.
@@ -55,7 +54,6 @@ func (s *vecSet[T]) override(with vecSet[T]) {
 	replace(&s.expShifted, with.expShifted, with.expShifted != nil)
 	replace(&s.accumulate, with.accumulate, with.accumulate != nil)
 	replace(&s.uniform, with.uniform, with.uniform != nil)
-	replace(&s.normal, with.normal, with.normal != nil)
 }
 
 func replace[F any](f *F, by F, given bool) {

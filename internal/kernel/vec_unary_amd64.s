@@ -1723,16 +1723,24 @@ group:
 	VMULPS       Y4, Y10, Y4
 	VMULPS       Y5, Y11, Y5
 	VMOVUPS      k32_3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y3, Y7
+	VADDPS       Y6, Y4, Y8
+	VADDPS       Y6, Y5, Y9
+	VSUBPS       Y6, Y7, Y10
+	VSUBPS       Y6, Y8, Y11
+	VSUBPS       Y6, Y9, Y12
+	VSUBPS       Y10, Y3, Y10
+	VSUBPS       Y11, Y4, Y11
+	VSUBPS       Y12, Y5, Y12
 	VBLENDVPS    Y0, Y3, Y6, Y0
 	VBLENDVPS    Y1, Y4, Y6, Y1
 	VBLENDVPS    Y2, Y5, Y6, Y2
-	VMOVUPS      k32_3f800000<>+0(SB), Y6
-	VADDPS       Y6, Y3, Y3
-	VADDPS       Y6, Y4, Y4
-	VADDPS       Y6, Y5, Y5
-	VDIVPS       Y3, Y0, Y0
-	VDIVPS       Y4, Y1, Y1
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y7, Y0, Y0
+	VDIVPS       Y8, Y1, Y1
+	VDIVPS       Y9, Y2, Y2
+	VFNMADD231PS Y0, Y10, Y0
+	VFNMADD231PS Y1, Y11, Y1
+	VFNMADD231PS Y2, Y12, Y2
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 64(AX)
@@ -1771,9 +1779,12 @@ single:
 	VPADDD       k32_3f800000<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y3, Y1
 	VMOVUPS      k32_3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y4
+	VSUBPS       Y4, Y1, Y4
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VADDPS       k32_3f800000<>+0(SB), Y1, Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y3, Y0, Y0
+	VFNMADD231PS Y0, Y4, Y0
 	VMOVUPS      Y0, (AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000020, DX
@@ -1814,9 +1825,12 @@ tail:
 	VPADDD       k32_3f800000<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y3, Y1
 	VMOVUPS      k32_3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y3, Y4
+	VSUBPS       Y4, Y1, Y4
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VADDPS       k32_3f800000<>+0(SB), Y1, Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y3, Y0, Y0
+	VFNMADD231PS Y0, Y4, Y0
 	TESTQ        $0x00000004, CX
 	JE           quarter
 	VMOVUPS      X0, (AX)
@@ -5337,13 +5351,12 @@ group:
 	VMULPD       Y2, Y8, Y2
 	VMULPD       Y3, Y9, Y3
 	VMOVUPD      k64_3ff0000000000000<>+0(SB), Y4
+	VADDPD       Y4, Y2, Y5
+	VADDPD       Y4, Y3, Y6
 	VBLENDVPD    Y0, Y2, Y4, Y0
 	VBLENDVPD    Y1, Y3, Y4, Y1
-	VMOVUPD      k64_3ff0000000000000<>+0(SB), Y4
-	VADDPD       Y4, Y2, Y2
-	VADDPD       Y4, Y3, Y3
-	VDIVPD       Y2, Y0, Y0
-	VDIVPD       Y3, Y1, Y1
+	VDIVPD       Y5, Y0, Y0
+	VDIVPD       Y6, Y1, Y1
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         $0x00000040, AX
@@ -5387,9 +5400,9 @@ single:
 	VPADDQ       k64_3ff0000000000000<>+0(SB), Y1, Y1
 	VMULPD       Y1, Y4, Y1
 	VMOVUPD      k64_3ff0000000000000<>+0(SB), Y2
+	VADDPD       Y2, Y1, Y3
 	VBLENDVPD    Y0, Y1, Y2, Y0
-	VADDPD       k64_3ff0000000000000<>+0(SB), Y1, Y1
-	VDIVPD       Y1, Y0, Y0
+	VDIVPD       Y3, Y0, Y0
 	VMOVUPS      Y0, (AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000020, DX
@@ -5436,9 +5449,9 @@ tail:
 	VPADDQ       k64_3ff0000000000000<>+0(SB), Y1, Y1
 	VMULPD       Y1, Y4, Y1
 	VMOVUPD      k64_3ff0000000000000<>+0(SB), Y2
+	VADDPD       Y2, Y1, Y3
 	VBLENDVPD    Y0, Y1, Y2, Y0
-	VADDPD       k64_3ff0000000000000<>+0(SB), Y1, Y1
-	VDIVPD       Y1, Y0, Y0
+	VDIVPD       Y3, Y0, Y0
 	TESTQ        $0x00000002, CX
 	JE           quarter
 	VMOVUPS      X0, (AX)

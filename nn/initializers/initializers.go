@@ -23,7 +23,7 @@ func Normal(std float64) graph.Init {
 	return gaussian("normal", func([]int) float64 { return std })
 }
 
-// Uniform draws uniformly from [lo, hi).
+// Uniform draws uniformly from lo to hi.
 func Uniform(lo, hi float64) graph.Init {
 	return graph.Init{Name: "uniform", Fill: func(r *rand.Rand, _ []int, dst []float64) {
 		for i := range dst {

@@ -59,8 +59,8 @@ type Adam struct {
 func (o Adam) Updates(params, grads []*graph.Node) []graph.Update {
 	c := begin(o.Name, "adam", params, grads)
 	beta1, beta2, epsilon := orDefault(o.Beta1, 0.9), orDefault(o.Beta2, 0.999), orDefault(o.Epsilon, 1e-8)
-	c.inRange("Beta1", beta1, 0, 1)
-	c.inRange("Beta2", beta2, 0, 1)
+	c.inRange("Beta1", beta1, 0, math.Nextafter(1, 0))
+	c.inRange("Beta2", beta2, 0, math.Nextafter(1, 0))
 	c.inRange("Epsilon", epsilon, 0, math.MaxFloat64)
 	rate := c.rate(o.Rate, o.LR, 0.001)
 	if !c.ready() {
@@ -178,7 +178,7 @@ func (c *collector) update(target, value *graph.Node) {
 	c.updates = append(c.updates, graph.Update{Target: target, Value: value})
 }
 
-// finish returns the updates, or for each parameter one that carries the error.
+// finish returns the updates, or one that carries the error.
 func (c *collector) finish() []graph.Update {
 	if c.err == nil {
 		return c.updates

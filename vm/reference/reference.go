@@ -3,6 +3,8 @@
 package reference
 
 import (
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 )
@@ -23,7 +25,12 @@ func Eval(env Env, nodes ...*graph.Node) ([]graph.Array, error) {
 		}
 	}
 	e := evaluator{env: env, binding: graph.Binding{}, values: map[*graph.Node][]graph.Array{}}
-	order := graph.Reachable(nodes...)
+	for _, n := range nodes[min(1, len(nodes)):] {
+		if n.Graph() != nodes[0].Graph() {
+			return nil, graph.Locate(graph.Errorf(graph.ErrGraph, "the nodes belong to several graphs"), n)
+		}
+	}
+	order := env.needed(nodes)
 	if err := e.bind(order); err != nil {
 		return nil, err
 	}
@@ -41,6 +48,23 @@ func Eval(env Env, nodes ...*graph.Node) ([]graph.Array, error) {
 	return list, nil
 }
 
+// needed lists the nodes to compute in order. Of a ByMode only the side that counts is.
+func (env Env) needed(nodes []*graph.Node) []*graph.Node {
+	all := graph.Reachable(nodes...)
+	wanted := map[*graph.Node]bool{}
+	for _, n := range nodes {
+		wanted[n] = true
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		for k, x := range all[i].Inputs() {
+			if wanted[all[i]] && (!all[i].Is(ops.ByModeDef) || (k == 0) == env.Train) {
+				wanted[x] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(n *graph.Node) bool { return !wanted[n] })
+}
+
 type evaluator struct {
 	env     Env
 	binding graph.Binding
@@ -53,7 +77,7 @@ func (e *evaluator) bind(order []*graph.Node) error {
 		if n.Kind() != graph.Input {
 			continue
 		}
-		a, err := e.leaf(e.env.Feeds[n], n)
+		a, err := value(e.env.Feeds[n], n)
 		if err != nil {
 			return graph.Locate(err, n)
 		}
@@ -68,14 +92,28 @@ func (e *evaluator) bind(order []*graph.Node) error {
 	return nil
 }
 
-// leaf returns the value of a leaf, in Float64 if it is of a float type.
-func (e *evaluator) leaf(v any, n *graph.Node) (graph.Array, error) {
+// value returns what was given for a leaf, if it is of its kind and rank.
+func value(v any, n *graph.Node) (graph.Array, error) {
 	a, err := graph.ArrayOf(v)
 	if err != nil {
 		return a, err
 	}
-	if len(a.Shape) != len(n.Shape()) || a.DType.IsFloat() != n.DType().IsFloat() {
+	if len(a.Shape) != len(n.Shape()) || a.DType != n.DType() && !(a.DType.IsFloat() && n.DType().IsFloat()) {
 		return a, graph.Errorf(graph.ErrShape, "value %v%v for %v", a.DType, a.Shape, n.Type())
+	}
+	return a, nil
+}
+
+// leaf returns the value of a leaf, in Float64 if it is of a float type.
+func (e *evaluator) leaf(v any, n *graph.Node) (graph.Array, error) {
+	a, err := value(v, n)
+	if err != nil {
+		return a, err
+	}
+	for i, d := range n.Shape() {
+		if size, err := d.Eval(e.binding); err != nil || size != a.Shape[i] {
+			return a, graph.Errorf(graph.ErrShape, "value %v%v for %v", a.DType, a.Shape, n.Type())
+		}
 	}
 	if !a.DType.IsFloat() {
 		return a, nil
@@ -110,9 +148,9 @@ func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
 	}
 	switch {
 	case n.Is(ops.ByModeDef) && e.env.Train:
-		return in[:1], nil
+		return e.values[n.In(0)], nil
 	case n.Is(ops.ByModeDef):
-		return in[1:], nil
+		return e.values[n.In(1)], nil
 	case n.Is(ops.GetDef):
 		return in[ops.Part(n) : ops.Part(n)+1], nil
 	}
@@ -142,5 +180,15 @@ func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
 		}
 		call.Scratch = graph.NewArray(graph.Float64, bytes/4+8).Bytes() // twice what float32 operands would ask for
 	}
-	return call.Out, n.Def().Run(&call)
+	return call.Out, run(n.Def(), &call)
+}
+
+// run makes an error of a panic in an operator, which may be a user's.
+func run(d *graph.Def, c *graph.Call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = graph.Errorf(graph.ErrOperator, "panicked: %v", p)
+		}
+	}()
+	return d.Run(c)
 }

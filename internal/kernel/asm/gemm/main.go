@@ -1,7 +1,7 @@
-// Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. Run it as `make gen` does.
+// Command gemm generates the AVX2 and FMA micro-kernels of package kernel's matrix products. `make gen` runs it.
 package main
 
-//go:generate sh gen.sh
+//go:generate go run . -out ../../gemm_amd64.s -stubs ../../gemm_amd64.go -pkg kernel -layout ../../gemm_layout_amd64.go
 
 import (
 	"flag"
@@ -16,6 +16,7 @@ func main() {
 	flag.Parse()
 	for _, e := range []*element{&float32Element, &float64Element} {
 		e.gemm()
+		e.dots()
 		e.transpose()
 		e.peak()
 	}

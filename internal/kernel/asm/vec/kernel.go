@@ -23,12 +23,14 @@ type file struct {
 	*build.Context
 	f32, f64 *emit.Math
 	mask     operand.Mem // 32 bytes of ones and 32 of zeros
+
+	constants map[string]operand.Mem
 }
 
 func newFile() *file {
 	c := build.NewContext()
 	c.Constraint(buildtags.Not("noasm"))
-	f := &file{Context: c}
+	f := &file{Context: c, constants: map[string]operand.Mem{}}
 	f.f32, f.f64 = emit.New(c)
 	f.mask = c.StaticGlobal("tailmask")
 	c.DataAttributes(attr.RODATA | attr.NOPTR)

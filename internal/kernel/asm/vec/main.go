@@ -25,6 +25,7 @@ func main() {
 		{"vec_arith", arithmetic},
 		{"vec_compare", compareAndSelect},
 		{"reduce", reductions},
+		{"random", random},
 	} {
 		f := newFile()
 		g.emit(f)

@@ -11,7 +11,8 @@ import (
 )
 
 // A reduction folds groups of four vectors into four accumulators, single vectors into the first, and the accumulators in
-// a fixed order: (0+1)+(2+3), upper half onto lower, odd onto even.
+// a fixed order: (0+1)+(2+3), upper half onto lower, odd onto even. Where a term is computed there is one accumulator, and
+// the terms of a group are folded, last onto first, before they meet it.
 type reduction struct {
 	name, doc  string
 	inputs     []string
@@ -64,7 +65,11 @@ func (r reduction) emit(f *file, bits, unroll int) {
 	if r.scalar {
 		s = broadcastParam(f, m, "s")
 	}
-	acc := m.Load(m.K(r.start), unroll)
+	accumulators := unroll
+	if r.term != nil { // the term needs the registers
+		accumulators = 1
+	}
+	acc := m.Load(m.K(r.start), accumulators)
 	nan := m.New(1)
 	if r.watchNaN {
 		f.VXORPS(nan[0], nan[0], nan[0])
@@ -76,10 +81,13 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		} else {
 			x := in[0]
 			if r.term != nil {
-				x = r.term(m, in, same(s, len(acc)))
+				x = r.term(m, in, same(s, len(x)))
 			}
 			if r.store {
 				l.store(x)
+			}
+			for ; len(x) > len(acc); x = x[:len(x)-1] {
+				x[len(x)-2] = r.accumulate(m, x[len(x)-2:len(x)-1], x[len(x)-1:])[0]
 			}
 			next = r.accumulate(m, acc, x)
 		}
