@@ -11,7 +11,13 @@ OLDEST := go$(shell sed -n 's/^go //p' go.mod)
 # Modules of their own, whose dependencies never reach go.sum: the assembly generator and the race against peers.
 NESTED := $(shell for dir in internal/kernel/asm bench; do find $$dir -name '*.go' 2>&1 | grep -q '[.]go$$' && echo $$dir; done)
 
-.PHONY: check fmt tidy vet vet-elsewhere lint build test test-oldest check-long race portable gen nested bench lines
+# Runs arm64 programs on another processor; empty where there is no qemu-user, or where this is an arm64 already.
+QEMU_ARM64 ?= $(if $(filter arm64,$(shell $(GO) env GOHOSTARCH)),,$(shell command -v qemu-aarch64 || command -v qemu-aarch64-static))
+
+# Tests that take minutes when emulated; TestGemmBrief samples what the first four cover. SLOW_ARM64='^$$' leaves none out.
+SLOW_ARM64 ?= GemmForms|FuzzGemm|GemmPartsAreTheWhole|GemmAllocatesNothing|AccuracyFloat64
+
+.PHONY: check fmt tidy vet vet-elsewhere lint build test test-oldest test-arm64 check-long race portable gen nested bench lines
 
 ## check: what to run before a commit
 check: fmt vet lint test
@@ -46,6 +52,17 @@ test:
 ## test-oldest: the suite under the oldest Go that go.mod promises
 test-oldest:
 	GOTOOLCHAIN=$(OLDEST) $(GO) test ./...
+
+## test-arm64: both sets of kernels on arm64, emulated by qemu-user (Debian's qemu-user), and the packages that call them
+test-arm64:
+	@if [ -z "$(QEMU_ARM64)" ] && [ "$$($(GO) env GOHOSTARCH)" != arm64 ]; then \
+		echo "skipped: no qemu-aarch64 here to run arm64 programs with (apt-get install qemu-user)"; \
+	else \
+		set -ex; export GOARCH=arm64; exec="$(if $(QEMU_ARM64),-exec $(QEMU_ARM64))"; \
+		$(GO) test $$exec -short -skip '$(SLOW_ARM64)' ./internal/kernel ./graph ./ops; \
+		$(GO) test $$exec -short -tags noasm -run 'GemmSpecial|Smoke' ./internal/kernel; \
+		TAPIR_KERNEL=portable $(GO) test $$exec -short -count=1 -run 'GemmSpecial|Smoke' ./internal/kernel; \
+	fi
 
 ## check-long: check, with the long sweeps
 check-long: check
