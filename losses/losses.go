@@ -11,7 +11,7 @@ import (
 // harm, and its gradient is (softmax − one-hot)/batch. An empty batch is an error at run time.
 func CrossEntropy(logits, labels *graph.Node) *graph.Node {
 	if err := wantLogits(logits, labels); err != nil {
-		return graph.Invalid(err, "crossentropy("+logits.Name()+", "+labels.Name()+")", logits, labels)
+		return graph.Invalid(err, "crossentropy("+logits.Expr()+", "+labels.Expr()+")", logits, labels)
 	}
 	column := ops.Reshape(labels, append(append(graph.Shape(nil), labels.Shape()...), 1)...)
 	return ops.Neg(ops.Mean(ops.TakeAlongAxis(ops.LogSoftmax(logits, 1), column, 1)))
@@ -31,7 +31,7 @@ func wantLogits(logits, labels *graph.Node) error {
 func MSE(prediction, target *graph.Node) *graph.Node {
 	if prediction.Err() == nil && target.Err() == nil && !prediction.Type().Identical(target.Type()) {
 		return graph.Invalid(graph.Errorf(graph.ErrShape, "the prediction is %v, the target %v; they must be alike (ops.Reshape drops or adds dimensions of 1)",
-			prediction.Type(), target.Type()), "mse("+prediction.Name()+", "+target.Name()+")", prediction, target)
+			prediction.Type(), target.Type()), "mse("+prediction.Expr()+", "+target.Expr()+")", prediction, target)
 	}
 	return ops.Mean(ops.Square(ops.Sub(prediction, target)))
 }

@@ -1,7 +1,8 @@
 // Package nn holds layers: small structs that build nodes, and give their parameters stable dotted names.
 //
 // The one idea: a layer is a struct with the method Build(scope, x). The scope names its parameters after the layer's place in the
-// model ("encoder.0.weight"); a layer that is used twice, as the same pointer, keeps its first name and so shares its weights.
+// model ("encoder.0.weight"); a layer that is used twice within one scope, as the same pointer, keeps its first name and so
+// shares its weights. To apply a model to several inputs, see Root.
 //
 //	model := nn.Sequential{&nn.Linear{Out: 128}, nn.ReLU, &nn.Linear{Out: 10}}
 //	logits := nn.Build(g, model, x)
@@ -162,7 +163,10 @@ func (l *Linear) Build(s *Scope, x *graph.Node) *graph.Node {
 	if x.Err() != nil {
 		return x
 	}
-	if x.Shape().Rank() != 2 || !x.Shape()[1].IsStatic() || l.Out <= 0 {
+	if l.Out <= 0 {
+		return graph.Invalid(graph.Errorf(graph.ErrValue, "a linear layer to Out = %d features; Out is 1 or more", l.Out), "linear("+s.path+")", x)
+	}
+	if x.Shape().Rank() != 2 || !x.Shape()[1].IsStatic() {
 		return graph.Invalid(graph.Errorf(graph.ErrShape, "a linear layer to Out = %d features takes (batch, in) with a fixed size of in, not %v", l.Out, x.Shape()), "linear("+s.path+")", x)
 	}
 	init := l.Weight

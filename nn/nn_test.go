@@ -159,7 +159,7 @@ func TestErrors(t *testing.T) {
 		want  string
 	}{
 		{"rank", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, shared, ops.Sum(x)) }, graph.ErrShape, "takes (batch, in)"},
-		{"no features", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, &nn.Linear{}, x) }, graph.ErrShape, "Out = 0"},
+		{"no features", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, &nn.Linear{}, x) }, graph.ErrValue, "Out = 0"},
 		{"symbolic features", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, shared, ops.Transpose(x)) }, graph.ErrShape, "fixed size of in"},
 		{"a shared layer at another width", func(g *graph.Graph, x *graph.Node) *graph.Node {
 			return nn.Build(g, nn.Sequential{shared, &nn.Linear{Out: 2}, shared}, input(g, "wide", 5))

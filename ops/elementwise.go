@@ -11,6 +11,11 @@ func BroadcastShapes(a, b graph.Shape) (graph.Shape, error) {
 		a, b = b, a
 	}
 	out := append(graph.Shape(nil), a...)
+	for i, d := range b { // what can never fit is said before what may not
+		if e := a[len(a)-len(b)+i]; d != 1 && e != 1 && e.Equal(d) == graph.No {
+			return nil, graph.Errorf(graph.ErrShape, "shapes %v and %v do not fit: %v is not %v", a, b, e, d)
+		}
+	}
 	for i, d := range b {
 		axis := len(a) - len(b) + i
 		e := a[axis]
@@ -35,7 +40,7 @@ func sameDim(a, b graph.Dim, what func() string) error {
 	case graph.No:
 		return graph.Errorf(graph.ErrShape, "%s do not fit: %v is not %v", what(), a, b)
 	}
-	return graph.Errorf(graph.ErrShape, "%s may not fit: %v and %v are known only at run time; if they are equal, say so with ops.AssertDim(x, axis, %v)",
+	return graph.Errorf(graph.ErrShape, "%s may not fit: whether %v is %v is known only at run time; if it is, say so with ops.AssertDim(x, axis, %v)",
 		what(), a, b, b)
 }
 
@@ -58,8 +63,8 @@ func broadcastTypes(in []graph.Type) (graph.Type, error) {
 	out := graph.Type{DType: in[0].DType, Shape: in[0].Shape}
 	for _, t := range in[1:] {
 		if t.DType != out.DType {
-			return graph.Type{}, graph.Errorf(graph.ErrDType, "element types differ: %v and %v; convert one with ops.Cast(x, graph.%s)",
-				in[0], t, goName(out.DType))
+			return graph.Type{}, graph.Errorf(graph.ErrDType, "element types differ: %v and %v; make them one with ops.Cast, or with g.Full(graph.%s, v) where a number is meant",
+				in[0], t, goName(floatOf(out.DType, t.DType)))
 		}
 		var err error
 		if out.Shape, err = BroadcastShapes(out.Shape, t.Shape); err != nil {
@@ -67,6 +72,14 @@ func broadcastTypes(in []graph.Type) (graph.Type, error) {
 		}
 	}
 	return out, nil
+}
+
+// floatOf is the first of two element types that is a float, else the first.
+func floatOf(a, b graph.DType) graph.DType {
+	if !a.IsFloat() && b.IsFloat() {
+		return b
+	}
+	return a
 }
 
 func goName(d graph.DType) string {

@@ -217,7 +217,7 @@ func TestOperandsThatDoNotFit(t *testing.T) {
 		{ops.Add(a, b), "shapes (2, 3) and (3, 2) do not fit"},
 		{ops.Add(s, r), "ops.AssertDim"},
 		{ops.Add(s, f("three", 3)), "ops.AssertDim"},
-		{ops.Mul(a, single), "ops.Cast(x, graph.Float64)"},
+		{ops.Mul(a, single), "ops.Cast, or with g.Full(graph.Float64, v)"},
 		{ops.Add(i, i), "needs float32 or float64"},
 		{ops.Exp(mask), "needs float32 or float64"},
 		{ops.Less(a, i), "element types differ"},

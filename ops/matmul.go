@@ -47,7 +47,7 @@ func init() {
 				} else if a.Shape[0] == b.Shape[0] {
 					hint = "; transposing the first operand would fit"
 				}
-				return graph.Type{}, graph.Errorf(graph.ErrShape, "inner dimensions differ: %v · %v; the second of the first must be the first of the second%s", a.Shape, b.Shape, hint)
+				return graph.Type{}, graph.Errorf(graph.ErrShape, "inner dimensions differ: %v · %v; columns of the first (%v) must equal rows of the second (%v)%s", a.Shape, b.Shape, a.Shape[1], b.Shape[0], hint)
 			case graph.Unknown:
 				return graph.Type{}, graph.Errorf(graph.ErrShape, "inner dimensions may differ: %v · %v; if they are equal, say so with ops.AssertDim(x, axis, %v)", a.Shape, b.Shape, b.Shape[0])
 			}

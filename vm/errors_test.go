@@ -65,24 +65,24 @@ func TestBadInput(t *testing.T) {
 		{"wrong shapes", func(g *graph.Graph) error {
 			x, w := g.Input("x", graph.Float32, batch, 784), g.Param("encoder.0.weight", graph.Float32, graph.Zeros(), 512, 128)
 			return compileAndRun(g, ops.MatMul(x, w), nil)
-		}, graph.ErrShape, "LINE: matmul(x, encoder.0.weight): inner dimensions differ: (batch, 784) · (512, 128); the second of the first must be the first of the second"},
+		}, graph.ErrShape, "LINE: matmul(x, encoder.0.weight): inner dimensions differ: (batch, 784) · (512, 128); columns of the first (784) must equal rows of the second (512)"},
 		{"transposed by mistake", func(g *graph.Graph) error {
 			x, w := g.Input("x", graph.Float32, batch, 784), g.Param("w", graph.Float32, graph.Zeros(), 128, 784)
 			return compileAndRun(g, ops.Affine(x, w, nil), nil)
-		}, graph.ErrShape, "LINE: matmul(x, w): inner dimensions differ: (batch, 784) · (128, 784); the second of the first must be the first of the second; transposing the second operand would fit"},
+		}, graph.ErrShape, "LINE: matmul(x, w): inner dimensions differ: (batch, 784) · (128, 784); columns of the first (784) must equal rows of the second (128); transposing the second operand would fit"},
 		{"shapes that do not broadcast", func(g *graph.Graph) error {
 			return compileAndRun(g, ops.Add(g.Input("x", graph.Float32, batch, 3), g.Input("y", graph.Float32, 4)), nil)
 		}, graph.ErrShape, "LINE: add(x, y): shapes (batch, 3) and (4) do not fit: 3 is not 4"},
 		{"a symbol against a size", func(g *graph.Graph) error {
 			return compileAndRun(g, ops.Add(g.Input("x", graph.Float32, batch), g.Input("y", graph.Float32, 4)), nil)
-		}, graph.ErrShape, "LINE: add(x, y): shapes (batch) and (4) may not fit: batch and 4 are known only at run time; if they are equal, say so with ops.AssertDim(x, axis, 4)"},
+		}, graph.ErrShape, "LINE: add(x, y): shapes (batch) and (4) may not fit: whether batch is 4 is known only at run time; if it is, say so with ops.AssertDim(x, axis, 4)"},
 		{"an assertion that does not hold", func(g *graph.Graph) error {
 			x := g.Input("x", graph.Float32, batch)
 			return compileAndRun(g, ops.AssertDim(x, 0, 4), vm.Feeds{x: []float32{1, 2, 3}})
 		}, graph.ErrShape, "LINE: assertdim(x): dimension 0 is 3, but was asserted to be 4, which is 4 (instruction 0)"},
 		{"mixed dtypes", func(g *graph.Graph) error {
 			return compileAndRun(g, ops.Mul(g.Input("x", graph.Float32, batch), g.Input("y", graph.Float64, batch)), nil)
-		}, graph.ErrDType, "LINE: mul(x, y): element types differ: float32(batch) and float64(batch); convert one with ops.Cast(x, graph.Float32)"},
+		}, graph.ErrDType, "LINE: mul(x, y): element types differ: float32(batch) and float64(batch); make them one with ops.Cast, or with g.Full(graph.Float32, v) where a number is meant"},
 		{"arithmetic on integers", func(g *graph.Graph) error {
 			return compileAndRun(g, ops.Exp(g.Input("labels", graph.Int64, batch)), nil)
 		}, graph.ErrDType, "LINE: exp(labels): needs float32 or float64, not int64(batch); convert with ops.Cast"},
@@ -96,7 +96,7 @@ func TestBadInput(t *testing.T) {
 			bad := ops.MatMul(g.Input("x", graph.Float32, batch, 3), g.Input("y", graph.Float32, 4, 5))
 			grads := autodiff.Grad(ops.Sum(ops.ReLU(bad)), g.Input("z", graph.Float32, 2))
 			return compileAndRun(g, grads[0], nil)
-		}, graph.ErrShape, "LINE-2: matmul(x, y): inner dimensions differ: (batch, 3) · (4, 5); the second of the first must be the first of the second"},
+		}, graph.ErrShape, "LINE-2: matmul(x, y): inner dimensions differ: (batch, 3) · (4, 5); columns of the first (3) must equal rows of the second (4)"},
 		{"a missing feed", func(g *graph.Graph) error {
 			x, y := g.Input("x", graph.Float32, 1), g.Input("y", graph.Float32, 1)
 			return compileAndRun(g, ops.Add(x, y), vm.Feeds{x: []float32{1}})

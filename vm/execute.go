@@ -112,9 +112,6 @@ func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
 	if form.bias {
 		g.Epilogue.Bias = graph.Elements[T](s.call.In[2])
 	}
-	if n := g.ScratchLen(); n > len(g.Scratch) {
-		g.Scratch = make([]T, n)
-	}
 }
 
 // execute runs one instruction.

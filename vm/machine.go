@@ -79,7 +79,10 @@ func (m *Machine) Program() *Program { return m.program }
 
 // Feed gives input n the value of the coming runs, until it is fed again: a *tensor.Dense, a slice for one dimension, or a
 // number for none, of the input's element type and, symbols aside, its shape. Dense row-major memory is read in place and
-// never written; it must not change during Run. A value of this machine's own (Value) is copied.
+// never written; it must not change during Run. A value of this machine's own (Value) is copied. Feeding a *tensor.Dense
+// allocates nothing; wrapping a slice or a number does.
+//
+// A value that is refused leaves the input without one, and the next Run reports it again unless the input is fed well before.
 func (m *Machine) Feed(n *graph.Node, value any) error {
 	at := slices.Index(m.program.feeds, n)
 	var err error

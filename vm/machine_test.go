@@ -14,6 +14,7 @@ import (
 	"github.com/tapir-ml/tapir/nn/optim"
 	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
+	"gorgonia.org/tensor"
 )
 
 func compile(t testing.TB, spec vm.Spec) *vm.Program {
@@ -373,6 +374,12 @@ func TestState(t *testing.T) {
 	}
 	if got := s.Names(); !cmp.Equal(got, []string{"w", "n"}) {
 		t.Errorf("names %v", got)
+	}
+	if err := s.Set("w", dense([]int{2, 2}, []float64{9, 9, 9, 9})); err != nil {
+		t.Error(err)
+	}
+	if err := s.Restore(map[string]*tensor.Dense{"w": dense([]int{2, 2}, []float64{1, 2, 3, 4})}); err != nil {
+		t.Error(err)
 	}
 	snapshot := s.Snapshot()
 	snapshot["w"].Float32s()[0] = 99

@@ -98,7 +98,7 @@ func (s *State) Names() []string {
 	return append([]string(nil), s.order...)
 }
 
-// Version counts the changes of the state: commits and calls of Set.
+// Version counts the changes of the state: commits and calls of Set and SetAll.
 func (s *State) Version() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -178,6 +178,15 @@ func (s *State) Snapshot() map[string]*tensor.Dense {
 		all[name] = clone(a).Dense()
 	}
 	return all
+}
+
+// Restore gives values back that Snapshot returned, of this state or of another one: all of them or, if one does not fit, none.
+func (s *State) Restore(values map[string]*tensor.Dense) error {
+	all := make(map[string]any, len(values))
+	for name, v := range values {
+		all[name] = v
+	}
+	return s.SetAll(all)
 }
 
 func sameShape(a, b []int) bool {

@@ -37,13 +37,7 @@ type Gemm[T Float] struct {
 
 	// Packed, if not nil, takes the place of B: see Pack.
 	Packed *Packed[T]
-
-	// Scratch is at least ScratchLen() elements that Run may overwrite.
-	Scratch []T
 }
-
-// ScratchLen is the length of Scratch the product needs. It does not decrease in M, N or K.
-func (g *Gemm[T]) ScratchLen() int { return 0 }
 
 // Parts is the number of parts the product falls into, from its sizes and strides alone: for parallel.Run.
 func (g *Gemm[T]) Parts() int {

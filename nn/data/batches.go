@@ -72,7 +72,7 @@ func (b *Batches) Start(epoch int) {
 	b.next, b.now = 0, nil
 }
 
-// Next copies the next batch into the tensors that X and Y return; it reports false at the end of the epoch.
+// Next copies the next batch into the tensors of the set that Batch returns; it reports false at the end of the epoch.
 func (b *Batches) Next() bool {
 	switch left := len(b.order) - b.next; {
 	case left >= b.size:
