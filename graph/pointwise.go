@@ -17,30 +17,42 @@ func (d *Def) Run(c *Call) error {
 	case d.Traits.Has(View):
 		c.Out[0].CopyFrom(c.In[0])
 		return nil
-	case d.Pointwise == nil:
-		return Errorf(ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", d.Name)
 	case len(c.In) > maxOperands:
 		return Errorf(ErrOperator, "operator %s has %d operands, but a Pointwise takes at most %d", d.Name, len(c.In), maxOperands)
 	}
-	switch dtype := c.Out[0].DType; {
-	case dtype == Float32 && d.Pointwise.F32 != nil:
+	if err := d.CanCompute(c.Out[0].DType); err != nil {
+		return err
+	}
+	if c.Out[0].DType == Float32 {
 		if c.blocks32 == nil {
 			c.blocks32 = make([][]float32, len(c.In))
 		}
 		runPointwise(c, c.blocks32, d.Pointwise.F32)
-	case dtype == Float64 && d.Pointwise.F64 != nil:
-		if c.blocks64 == nil {
-			c.blocks64 = make([][]float64, len(c.In))
-		}
-		runPointwise(c, c.blocks64, d.Pointwise.F64)
-	default:
-		return Errorf(ErrOperator, "operator %s offers no block function for %v", d.Name, dtype)
+		return nil
 	}
+	if c.blocks64 == nil {
+		c.blocks64 = make([][]float64, len(c.In))
+	}
+	runPointwise(c, c.blocks64, d.Pointwise.F64)
 	return nil
 }
 
-// Offers reports whether the operator can be computed at all.
-func (d *Def) Offers() bool { return d.Eval != nil || d.Pointwise != nil || d.Traits.Has(View) }
+// CanCompute returns nil if the operator can compute results of the given element type, else an error that says what is missing.
+func (d *Def) CanCompute(dtype DType) error {
+	switch {
+	case d.Eval != nil || d.Traits.Has(View):
+		return nil
+	case d.Pointwise == nil:
+		return Errorf(ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", d.Name)
+	case dtype == Float32 && d.Pointwise.F32 != nil || dtype == Float64 && d.Pointwise.F64 != nil:
+		return nil
+	case dtype == Float32:
+		return Errorf(ErrOperator, "operator %s offers no block function for float32 (Def.Pointwise.F32 is nil)", d.Name)
+	case dtype == Float64:
+		return Errorf(ErrOperator, "operator %s offers no block function for float64 (Def.Pointwise.F64 is nil)", d.Name)
+	}
+	return Errorf(ErrOperator, "operator %s computes %v, which a Pointwise cannot; it needs an Eval", d.Name, dtype)
+}
 
 // runPointwise walks the result in runs along which every operand either advances by one element or stands still, and calls f
 // for each run. block is working memory, kept in the Call so that nothing is allocated.

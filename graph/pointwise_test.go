@@ -118,7 +118,7 @@ func TestPointwiseAllocatesNothing(t *testing.T) {
 func TestRunWhatIsNotOffered(t *testing.T) {
 	f64 := graph.NewArray(graph.Float64, 2)
 	view := &graph.Def{Name: "view", Traits: graph.View}
-	if err := view.Run(&graph.Call{Out: []graph.Array{f64}, In: []graph.Array{f64}}); err != nil || !view.Offers() {
+	if err := view.Run(&graph.Call{Out: []graph.Array{f64}, In: []graph.Array{f64}}); err != nil || view.CanCompute(graph.Float64) != nil {
 		t.Errorf("a view: %v", err)
 	}
 	only32 := &graph.Def{Name: "only32", Pointwise: &graph.Pointwise{F32: add.Pointwise.F32}}
@@ -130,7 +130,7 @@ func TestRunWhatIsNotOffered(t *testing.T) {
 	}{
 		{&graph.Def{Name: "empty"}, graph.Float32, 1, "neither Eval nor Pointwise"},
 		{only32, graph.Float64, 1, "no block function for float64"},
-		{add, graph.Int64, 1, "no block function for int64"},
+		{add, graph.Int64, 1, "which a Pointwise cannot"},
 		{add, graph.Float32, 5, "5 operands"},
 	} {
 		var in []graph.Array

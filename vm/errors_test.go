@@ -181,6 +181,15 @@ func TestBadInput(t *testing.T) {
 			bare := &graph.Def{Name: "bare", Infer: ops.ExpDef.Infer}
 			return compileAndRun(g, graph.Apply(bare, nil, g.Param("w", graph.Float32, graph.Zeros(), 2)), nil)
 		}, graph.ErrOperator, "LINE: bare(w): operator bare offers no way to compute it (neither Eval nor Pointwise)"},
+		{"an operator without a kernel of the type", func(g *graph.Graph) error {
+			half := &graph.Def{Name: "half", Infer: ops.ExpDef.Infer, Pointwise: &graph.Pointwise{F64: ops.ExpDef.Pointwise.F64}}
+			return compileAndRun(g, graph.Apply(half, nil, g.Param("w", graph.Float32, graph.Zeros(), 2)), nil)
+		}, graph.ErrOperator, "LINE: half(w): operator half offers no block function for float32 (Def.Pointwise.F32 is nil)"},
+		{"a learning rate node that is NaN", func(g *graph.Graph) error {
+			w := g.Param("w", graph.Float32, graph.Zeros(), 2)
+			rate := g.Full(graph.Float64, math.NaN())
+			return compileAndRun(g, nil, nil, optim.SGD{Rate: rate}.Updates([]*graph.Node{w}, autodiff.Grad(ops.Sum(w), w))...)
+		}, graph.ErrValue, "LINE: sgd: the learning rate is NaN; it must be a finite number from 0 up"},
 		{"an operator that panics", func(g *graph.Graph) error {
 			broken := &graph.Def{Name: "broken", Infer: ops.ExpDef.Infer, Eval: func(c *graph.Call) error { return c.Attr.(error) }}
 			w := g.Param("w", graph.Float32, graph.Zeros(), 2)

@@ -162,7 +162,7 @@ func foldConstants(u *unit) error {
 // foldable reports whether n may be computed at compile time if its operands are constants.
 func foldable(n *graph.Node) bool {
 	d := n.Def()
-	if d == nil || n.Type().IsTuple() || len(n.Inputs()) == 0 || d.Traits.Has(graph.Impure) || !d.Offers() || !n.Shape().IsStatic() {
+	if d == nil || n.Type().IsTuple() || len(n.Inputs()) == 0 || d.Traits.Has(graph.Impure) || d.CanCompute(n.DType()) != nil || !n.Shape().IsStatic() {
 		return false
 	}
 	size := n.Shape().Size()

@@ -41,8 +41,11 @@ func (u *unit) program() (*Program, error) {
 		return nil, err
 	}
 	for _, in := range t.instrs {
-		if in.kind == evalInstr && !in.node.Def().Offers() {
-			return nil, graph.Locate(graph.Errorf(graph.ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", in.node.Def().Name), in.node)
+		if in.kind != evalInstr {
+			continue
+		}
+		if err := in.node.Def().CanCompute(t.slots[in.out[0]].typ.DType); err != nil {
+			return nil, graph.Locate(err, in.node)
 		}
 	}
 	return p, nil

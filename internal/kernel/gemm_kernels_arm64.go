@@ -78,3 +78,16 @@ func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {
 		}
 	}
 }
+
+// rowTile is the height of the next tile when left rows are left: six, but the last seven, eight or nine are cut evenly,
+// because tiles of one or two rows use half the multipliers. A chunk that starts at a multiple of six and ends with the
+// matrix is cut like the whole matrix as long as it has at least four rows.
+func rowTile(left int) int {
+	if left > 9 || left == tileRows {
+		return tileRows
+	}
+	if left > tileRows {
+		return (left + 1) / 2
+	}
+	return left
+}

@@ -149,21 +149,27 @@ func (c *collector) ready() bool { return c.err == nil }
 
 func (c *collector) rate(node *graph.Node, lr, standard float64) *graph.Node {
 	if node != nil {
-		if node.Err() != nil {
+		switch {
+		case node.Err() != nil:
 			c.fail(node.Err())
-		} else if !node.Type().Identical(graph.TypeOf(graph.Float64)) {
+		case !node.Type().Identical(graph.TypeOf(graph.Float64)):
 			c.fail(graph.Errorf(graph.ErrDType, "Rate is %v; it must be a float64 scalar", node.Type()))
+		case node.Kind() == graph.Constant:
+			c.checkRate(node.Value().At(0))
 		}
 		return node
 	}
 	lr = orDefault(lr, standard)
-	if math.IsNaN(lr) || math.IsInf(lr, 0) || lr < 0 {
-		c.fail(graph.Errorf(graph.ErrValue, "the learning rate is %v; it must be a finite number from 0 up", lr))
-	}
-	if c.err != nil {
+	if c.checkRate(lr); c.err != nil {
 		return nil
 	}
 	return c.variable("lr", graph.Float64, graph.Full(lr))
+}
+
+func (c *collector) checkRate(lr float64) {
+	if math.IsNaN(lr) || math.IsInf(lr, 0) || lr < 0 {
+		c.fail(graph.Errorf(graph.ErrValue, "the learning rate is %v; it must be a finite number from 0 up", lr))
+	}
 }
 
 func (c *collector) variable(name string, dtype graph.DType, init graph.Init, dims ...graph.Dim) *graph.Node {
