@@ -251,6 +251,9 @@ func (t *tape) operation(in *instr) string {
 			names[i] = s.name
 		}
 		note = " " + strings.Join(names, "+")
+		if n := len(names); n > 8 {
+			note = fmt.Sprintf(" %s+…+%s (%d operators)", strings.Join(names[:3], "+"), names[n-1], n)
+		}
 	}
 	return name + "(" + strings.Join(operands, ", ") + ")" + note
 }

@@ -73,6 +73,10 @@ func (o Adam) Updates(params, grads []*graph.Node) []graph.Update {
 	power := func(beta float64) *graph.Node { return ops.Pow(c.g.Full(graph.Float64, beta), t) }
 	stepSize := ops.Div(rate, ops.Sub(one, power(beta1)))
 	correction := ops.Sqrt(ops.Sub(one, power(beta2)))
+	for _, p := range params { // before the loop, so that each parameter's update is one chain of neighbours
+		ops.Cast(correction, p.DType())
+		ops.Cast(stepSize, p.DType())
+	}
 	for i, p := range params {
 		g := grads[i]
 		m, v := c.memory("m", p), c.memory("v", p)
