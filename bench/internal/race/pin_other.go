@@ -1,0 +1,5 @@
+//go:build !linux
+
+package race
+
+func pin() (undo func()) { return func() {} }
