@@ -125,7 +125,7 @@ func ParseShapes(r io.Reader) ([]Case, error) {
 
 func parseCase(fields []string) (c Case, err error) {
 	if len(fields) != 7 {
-		return c, fmt.Errorf("%d fields, want the seven `%s`", len(fields), caseForm)
+		return c, fmt.Errorf("%d fields, want the seven fields %s", len(fields), caseForm)
 	}
 	sizes := []struct {
 		name string
@@ -153,10 +153,10 @@ func parseCase(fields []string) (c Case, err error) {
 		return c, fmt.Errorf("dtype is %q, want float32 or float64", c.DType)
 	}
 	if _, ok := actNamed(c.Act); !ok {
-		return c, fmt.Errorf("act is %q, want none or an activation: relu, tanh, sigmoid, ...", c.Act)
+		return c, fmt.Errorf("act is %q, want none or an activation such as relu", c.Act)
 	}
 	if c.Op == GradW && c.Act != noAct {
-		return c, fmt.Errorf("act is %q, but dw has none", c.Act)
+		return c, fmt.Errorf("act is %q, but dw has no activation: want none", c.Act)
 	}
 	return c, nil
 }

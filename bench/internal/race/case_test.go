@@ -48,7 +48,7 @@ func TestParseShapesRefuses(t *testing.T) {
 		{"1 2 3 fwd float16 relu 1", `dtype is "float16"`},
 		{"1 2 3 fwd float32 rely 1", `act is "rely"`},
 		{"1 2 3 fwd float32 identity 1", `act is "identity"`},
-		{"1 2 3 dw float32 relu 1", "dw has none"},
+		{"1 2 3 dw float32 relu 1", "dw has no activation"},
 		{"1 2 3 fwd float32 relu 1\n\n1 2", "line 3"},
 	} {
 		if _, err := ParseShapes(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -9,7 +9,7 @@ import (
 
 // newGonum is a product by gonum's BLAS and a loop over its result.
 func newGonum[T kernel.Float](c Case, sets []*operands[T]) *contender {
-	return &contender{name: "gonum", how: "gemm, then a loop", run: inTurn(len(sets), func(set int) {
+	return &contender{name: "gonum", how: "gemm, then a loop", roams: true, run: inTurn(len(sets), func(set int) {
 		o := sets[set]
 		gonumProduct(c, o)
 		finish(c, o)

@@ -15,6 +15,7 @@ type contender struct {
 	how   string      // what it calls
 	run   func(n int) // does n operations, each on the next set of operands
 	close func()
+	roams bool // it uses other threads than the caller's even where it is to use one
 }
 
 // errNot says that a peer does not have a case at all: it is left out of that row.

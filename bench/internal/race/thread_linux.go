@@ -1,6 +1,19 @@
 package race
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// threadTime is how long the calling thread has run.
+func threadTime() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
+		return wallTime()
+	}
+	return time.Duration(t.Nano())
+}
 
 // pin keeps the calling thread, and no other of the process, on the last of the processors it may use: the first is where
 // systems put their interrupts. It returns what undoes it.

@@ -2,4 +2,8 @@
 
 package race
 
+import "time"
+
+func threadTime() time.Duration { return wallTime() }
+
 func pin() (undo func()) { return func() {} }
