@@ -83,7 +83,7 @@ func run() error {
 		})
 	}
 	if missing, why := race.Missing(names); len(missing) > 0 {
-		fmt.Fprintf(os.Stderr, "without %s: %s\n", strings.Join(missing, ", "), why)
+		fmt.Fprintf(os.Stderr, "without %s: %s\n", strings.Join(missing, ", "), strings.Join(why, "; "))
 		names = slices.DeleteFunc(names, func(p string) bool { return slices.Contains(missing, p) })
 	}
 	return measure(cases, *out, race.Options{Peers: names, Time: *per, Rounds: *rounds}, *verbose)

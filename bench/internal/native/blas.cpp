@@ -23,7 +23,7 @@ struct Blas : Library {
   }
   template <class F> F symbol(const char *s) { return (F)dlsym(so, s); }
 
-  std::string missing() override { return so ? "" : name + " is missing: apt-get install " + package; }
+  std::string missing() override { return so ? "" : "apt-get install " + package; }
 
   std::string version() override {
     if (auto f = symbol<char *(*)()>("openblas_get_config")) return f();

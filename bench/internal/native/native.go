@@ -10,7 +10,7 @@ var Names = []string{"onednn", "openblas", "blis", "libxsmm"}
 // Install says how to get them, where the packages have Debian's names.
 const Install = "apt-get install g++ libdnnl-dev libopenblas-dev libblis-dev libxsmm-dev, then build with -tags native"
 
-var errMissing = errors.New("missing: " + Install)
+var errMissing = errors.New(Install)
 
 // A Layer is an affine layer of the sizes M, K, N, and what is computed of it: fwd, infer, dx or dw.
 type Layer struct {

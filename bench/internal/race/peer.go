@@ -24,12 +24,17 @@ var errNot = errors.New("not offered")
 // Peers are the names that the race knows, in the order of its tables.
 var Peers = []string{Tapir, "onednn", "openblas", "blis", "libxsmm", "gonum", "naive"}
 
-// Missing lists those of the named peers that this build or this machine lacks, with what would bring them.
-func Missing(peers []string) (missing []string, why string) {
+// Missing lists those of the named peers that this build or this machine lacks, and why: what would bring them, each thing once.
+func Missing(peers []string) (missing, why []string) {
 	for _, p := range peers {
-		if slices.Contains(native.Names, p) && native.Missing(p) != "" {
+		if !slices.Contains(native.Names, p) {
+			continue
+		}
+		if reason := native.Missing(p); reason != "" {
 			missing = append(missing, p)
-			why = native.Missing(p)
+			if !slices.Contains(why, reason) {
+				why = append(why, reason)
+			}
 		}
 	}
 	return missing, why

@@ -22,7 +22,7 @@ func acts() []string {
 func TestPeersAgree(t *testing.T) {
 	peers := slices.Clone(Peers)
 	if missing, why := Missing(peers); len(missing) > 0 {
-		t.Logf("without %s: %s", strings.Join(missing, ", "), why)
+		t.Logf("without %s: %s", strings.Join(missing, ", "), strings.Join(why, "; "))
 		peers = slices.DeleteFunc(peers, func(p string) bool { return slices.Contains(missing, p) })
 	}
 	opt := Options{Peers: peers, Time: time.Microsecond, Rounds: 2}
