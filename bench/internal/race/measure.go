@@ -134,10 +134,14 @@ func compare[T kernel.Float](c Case, sets []*operands[T], all []*contender) erro
 func duel(c Case, all []*contender, ceiling *peak.Meter, opt Options) (tracks []track, own []float64) {
 	slot := max(opt.Time/time.Duration(opt.Rounds), time.Microsecond)
 	batch, rounds := make([]int, len(all)), make([]int, len(all))
+	again := make([]int, len(all)) // pairs that may be taken once more, because another program has had the core meanwhile
 	for i, p := range all {
 		one := estimate(p)
 		batch[i] = max(1, int(slot/one))
 		rounds[i] = min(opt.Rounds, max(leastRounds, int(opt.Time/one)))
+		if one < slot {
+			again[i] = 2 * rounds[i]
+		}
 	}
 	tracks = make([]track, len(all))
 	measure := func(i int) float64 {
@@ -168,12 +172,19 @@ func duel(c Case, all []*contender, ceiling *peak.Meter, opt Options) (tracks []
 			}
 			t := &tracks[i]
 			var mine, other float64
-			if (round+i)%2 == 0 {
-				mine = measure(0)
-				other = measure(i)
-			} else {
-				other = measure(i)
-				mine = measure(0)
+			for {
+				before := switches()
+				if (round+i)%2 == 0 {
+					mine = measure(0)
+					other = measure(i)
+				} else {
+					other = measure(i)
+					mine = measure(0)
+				}
+				if again[i] == 0 || c.Threads > 1 || switches() == before {
+					break
+				}
+				again[i]--
 			}
 			t.peer, t.tapir, own = append(t.peer, other), append(t.tapir, mine), append(own, mine)
 		}

@@ -15,6 +15,15 @@ func threadTime() time.Duration {
 	return time.Duration(t.Nano())
 }
 
+// switches is how many times the calling thread has lost its core to another one: what it had in the caches is gone then.
+func switches() int64 {
+	var use unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_THREAD, &use) != nil {
+		return 0
+	}
+	return use.Nivcsw
+}
+
 // pin keeps the calling thread, and no other of the process, on the last of the processors it may use: the first is where
 // systems put their interrupts. It returns what undoes it.
 func pin() (undo func()) {

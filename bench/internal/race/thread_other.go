@@ -6,4 +6,6 @@ import "time"
 
 func threadTime() time.Duration { return wallTime() }
 
+func switches() int64 { return 0 }
+
 func pin() (undo func()) { return func() {} }
