@@ -50,6 +50,7 @@ func run() error {
 	rounds := flag.Int("rounds", 40, "number of batches that the time is divided into")
 	table := flag.String("table", "", "measure nothing: print the table of these `files`, separated by commas; runs of the same case are merged")
 	only := flag.String("only", "", "race only the cases whose name contains one of these, separated by commas: 1024x1024x1024:, :dx:, :float64:")
+	working := flag.Int("working", race.WorkingSet>>20, "`MB` of operands that take turns; 0: one set, as hot in the caches as it can be")
 	verbose := flag.Bool("v", false, "say which peers do not offer a case, and what each called")
 	flag.Parse()
 
@@ -65,8 +66,8 @@ func run() error {
 	switch {
 	case *shapes == "" || *out == "":
 		return errors.New("-shapes and -out are needed; -h says more")
-	case *per <= 0 || *rounds < 1:
-		return errors.New("-t and -rounds must be positive")
+	case *per <= 0 || *rounds < 1 || *working < 0:
+		return errors.New("-t and -rounds must be positive, -working not negative")
 	}
 	f, err := os.Open(*shapes)
 	if err != nil {
@@ -86,7 +87,7 @@ func run() error {
 		fmt.Fprintf(os.Stderr, "without %s: %s\n", strings.Join(missing, ", "), strings.Join(why, "; "))
 		names = slices.DeleteFunc(names, func(p string) bool { return slices.Contains(missing, p) })
 	}
-	return measure(cases, *out, race.Options{Peers: names, Time: *per, Rounds: *rounds}, *verbose)
+	return measure(cases, *out, race.Options{Peers: names, Time: *per, Rounds: *rounds, WorkingSet: *working << 20}, *verbose)
 }
 
 func measure(cases []race.Case, out string, opt race.Options, verbose bool) error {

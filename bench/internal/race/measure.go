@@ -19,7 +19,9 @@ type Options struct {
 	Peers  []string
 	Time   time.Duration // for each peer in each case, and as much again for Tapir beside it
 	Rounds int           // of a batch each
-	Note   func(string)  // what a reader of the table should know; may be nil
+	// WorkingSet is the bytes that the sets of buffers come to, WorkingSet as a rule; 0: a single set.
+	WorkingSet int
+	Note       func(string) // what a reader of the table should know; may be nil
 }
 
 const (
@@ -37,7 +39,7 @@ func Run(c Case, opt Options) ([]Result, error) {
 
 func run[T kernel.Float](c Case, opt Options) (results []Result, err error) {
 	defer steady(c.Threads)()
-	sets := newOperands[T](c)
+	sets := newOperands[T](c, opt.WorkingSet)
 	var all []*contender
 	defer func() {
 		for _, p := range all {

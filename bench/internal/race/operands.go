@@ -17,17 +17,24 @@ type operands[T kernel.Float] struct {
 	saved         []T // the outputs of the activation whose derivative multiplies; its inputs where it needs those
 }
 
+// WorkingSet is the bytes that the sets of a case usually come to, if that takes no more than maxSets: far beyond a core's own caches.
+const WorkingSet = 8 << 20
+
 const (
-	workingSet = 8 << 20 // bytes that the sets of a case come to, if that takes no more than maxSets: far beyond a core's own caches
-	maxSets    = 16
-	minSets    = 3
+	maxSets = 16
+	minSets = 3
 )
 
 // setsFor is how many sets of buffers take turns. With a single one, a layer would find its weights in a cache where no program
 // that has more than one layer would. Layers of some KB stay in the first caches in a program, too, and so do 16 sets of them.
-func setsFor(bytes int) int { return min(max((workingSet+bytes-1)/bytes, minSets), maxSets) }
+func setsFor(bytes, workingSet int) int {
+	if workingSet == 0 {
+		return 1
+	}
+	return min(max((workingSet+bytes-1)/bytes, minSets), maxSets)
+}
 
-func newOperands[T kernel.Float](c Case) []*operands[T] {
+func newOperands[T kernel.Float](c Case, workingSet int) []*operands[T] {
 	var zero T
 	size := 4
 	if _, double := any(zero).(float64); double {
@@ -45,7 +52,7 @@ func newOperands[T kernel.Float](c Case) []*operands[T] {
 	// So that the results are of order 1, where activations bend.
 	scale := math.Sqrt(3 / float64(inner))
 	var all []*operands[T]
-	for range setsFor(size * (c.M*c.K + c.K*c.N + c.M*c.N)) {
+	for range setsFor(size*(c.M*c.K+c.K*c.N+c.M*c.N), workingSet) {
 		o := &operands[T]{c: make([]T, rows*cols)}
 		switch c.Op {
 		case Forward, Infer:

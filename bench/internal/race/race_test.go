@@ -77,7 +77,7 @@ func TestSlope(t *testing.T) {
 func TestWrongResultStops(t *testing.T) {
 	c := Case{40, 30, 70, Forward, "float32", "tanh", 1, 0}
 	for _, at := range []int{0, 1234, 40*70 - 1} {
-		sets := newOperands[float32](c)
+		sets := newOperands[float32](c, WorkingSet)
 		right := newTapir(c, sets)
 		wrong := newNaive(c, sets)
 		plain := wrong.run
@@ -98,10 +98,16 @@ func TestWrongResultStops(t *testing.T) {
 }
 
 func TestSetsFor(t *testing.T) {
-	for bytes, want := range map[int]int{100: maxSets, workingSet / 8: 8, workingSet/8 - 1: 9, workingSet: minSets, 100 * workingSet: minSets} {
-		if got := setsFor(bytes); got != want {
+	for bytes, want := range map[int]int{100: maxSets, WorkingSet / 8: 8, WorkingSet/8 - 1: 9, WorkingSet: minSets, 100 * WorkingSet: minSets} {
+		if got := setsFor(bytes, WorkingSet); got != want {
 			t.Errorf("%d bytes: %d sets, want %d", bytes, got, want)
 		}
+	}
+}
+
+func TestSingleSet(t *testing.T) {
+	if got := setsFor(100, 0); got != 1 {
+		t.Errorf("%d sets, want 1", got)
 	}
 }
 
