@@ -80,6 +80,7 @@ func run[T kernel.Float](c Case, opt Options) (results []Result, err error) {
 			r.Aim = c.Aim
 		} else {
 			r.RatioMin, r.RatioMedian = tracks[i].ratios()
+			r.RatioQuiet, r.QuietPairs = tracks[i].quiet(ceiling.GFLOPS())
 		}
 		results = append(results, r)
 	}
@@ -163,8 +164,8 @@ func duel(c Case, all []*contender, ceiling *peak.Meter, opt Options) (tracks []
 	}
 	r := rand.New(rand.NewPCG(1, 1))
 	for round := range opt.Rounds {
-		ceiling.Sample()
 		if len(all) == 1 {
+			ceiling.Sample()
 			own = append(own, measure(0))
 		}
 		for _, q := range r.Perm(len(all) - 1) {
@@ -173,9 +174,10 @@ func duel(c Case, all []*contender, ceiling *peak.Meter, opt Options) (tracks []
 				continue
 			}
 			t := &tracks[i]
-			var mine, other float64
+			var mine, other, calm float64
 			for {
 				before := switches()
+				calm = ceiling.Sample()
 				if (round+i)%2 == 0 {
 					mine = measure(0)
 					other = measure(i)
@@ -183,12 +185,14 @@ func duel(c Case, all []*contender, ceiling *peak.Meter, opt Options) (tracks []
 					other = measure(i)
 					mine = measure(0)
 				}
+				calm = min(calm, ceiling.Sample())
 				if again[i] == 0 || c.Threads > 1 || switches() == before {
 					break
 				}
 				again[i]--
 			}
 			t.peer, t.tapir, own = append(t.peer, other), append(t.tapir, mine), append(own, mine)
+			t.ceiling = append(t.ceiling, calm)
 		}
 	}
 	return tracks, own

@@ -32,6 +32,8 @@ type Result struct {
 	How         string  `json:"how,omitempty"`          // what the peer called
 	RatioMin    float64 `json:"ratio_min,omitempty"`    // peer's time ÷ Tapir's, by the fastest batch of each
 	RatioMedian float64 `json:"ratio_median,omitempty"` // the same, the median over pairs of batches
+	RatioQuiet  float64 `json:"ratio_quiet,omitempty"`  // the same, over those pairs beside which the ceiling was within 5 % of its best
+	QuietPairs  int     `json:"quiet_pairs,omitempty"`  // their number
 	Aim         float64 `json:"aim,omitempty"`          // on Tapir's lines: the ratio to the best native peer aimed at
 }
 

@@ -51,3 +51,10 @@ func TestRatiosSurviveASlowSpell(t *testing.T) {
 		t.Errorf("ratios of nothing: %v and %v", a, b)
 	}
 }
+
+func TestQuietPairs(t *testing.T) {
+	tr := track{peer: []float64{12, 30, 11, 40}, tapir: []float64{10, 30, 10, 10}, ceiling: []float64{100, 60, 96, 94}}
+	if r, n := tr.quiet(100); math.Abs(r-1.15) > 1e-12 || n != 2 {
+		t.Errorf("%v of %d pairs, want 1.15 of 2", r, n)
+	}
+}
