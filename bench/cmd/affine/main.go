@@ -19,6 +19,8 @@
 // oneDNN with its fused forms (onednn), OpenBLAS, BLIS and libxsmm, each followed by a loop where it has products only. Where
 // a library offers several ways, the quickest is taken. A wrong result stops the race.
 //
+// The peer self, which races only when it is named, is Tapir against itself: how far its ratios are from 1 is noise.
+//
 // The table has ratios, a peer's time ÷ Tapir's: of the fastest batches, and the median over pairs of neighbouring batches.
 package main
 
@@ -59,7 +61,7 @@ func run() error {
 	}
 	names := strings.Split(*peers, ",")
 	for _, p := range names {
-		if !slices.Contains(race.Peers, p) {
+		if p != race.Self && !slices.Contains(race.Peers, p) {
 			return fmt.Errorf("-peers: no peer %q; there are %s", p, strings.Join(race.Peers, ","))
 		}
 	}

@@ -24,6 +24,9 @@ var errNot = errors.New("not offered")
 // Peers are the names that the race knows, in the order of its tables.
 var Peers = []string{Tapir, "onednn", "openblas", "blis", "libxsmm", "gonum", "naive"}
 
+// Self is Tapir against itself, for whoever asks: its ratios say how much of the others' is noise.
+const Self = "self"
+
 // Missing lists those of the named peers that this build or this machine lacks, and why: what would bring them, each thing once.
 func Missing(peers []string) (missing, why []string) {
 	for _, p := range peers {
@@ -45,6 +48,10 @@ func prepare[T kernel.Float](peer string, c Case, sets []*operands[T]) (*contend
 	switch peer {
 	case Tapir:
 		return newTapir(c, sets), nil
+	case Self:
+		p := newTapir(c, sets)
+		p.name = Self
+		return p, nil
 	case "gonum":
 		return newGonum(c, sets), nil
 	case "naive":

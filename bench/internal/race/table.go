@@ -88,7 +88,7 @@ func WriteTable(w io.Writer, results []Result) error {
 		present[r.Peer] = true
 	}
 	var peers []string
-	for _, p := range Peers {
+	for _, p := range append(slices.Clone(Peers), Self) {
 		if p != Tapir && present[p] {
 			peers = append(peers, p)
 		}
