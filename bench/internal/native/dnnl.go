@@ -1,0 +1,6 @@
+//go:build native && cgo && !nodnnl
+
+package native
+
+// #cgo LDFLAGS: -ldnnl
+import "C"

@@ -1,0 +1,6 @@
+//go:build native && cgo && !noxsmm
+
+package native
+
+// #cgo LDFLAGS: -lxsmm -lxsmmnoblas -lpthread
+import "C"
