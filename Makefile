@@ -87,7 +87,9 @@ gen:
 nested:
 	@set -e; for dir in $(NESTED); do echo "$$dir: $(GO) vet ./..."; (cd $$dir && $(GO) vet ./...); done
 
+## bench: the affine kernel beside other libraries (see docs/benchmarks.md), then every Go benchmark
 bench:
+	cd bench && $(GO) run ./cmd/affine -shapes shapes/standard.txt -out affine.jsonl
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 ## lines: how long the heart of the framework is, without tests and assembly
