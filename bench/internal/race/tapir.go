@@ -46,6 +46,5 @@ func gemm[T kernel.Float](c Case, o *operands[T]) *kernel.Gemm[T] {
 		p := kernel.Pack[T](nil, o.b, g.BRow, g.BCol, inner, cols)
 		g.Packed = &p
 	}
-	g.Scratch = make([]T, g.ScratchLen())
 	return g
 }
