@@ -1,6 +1,7 @@
 package vm_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -24,6 +25,26 @@ func TestPassOrder(t *testing.T) {
 	}
 	if _, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{graph.New().Constant(1.0)}, Without: []string{"lower"}}); err == nil {
 		t.Error("a pass that is not optional was left out")
+	}
+}
+
+// The architecture page lists the passes in their order, and marks those that may be left out.
+func TestTheArchitecturePageListsThePasses(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(page)
+	for _, p := range vm.Passes() {
+		row := "\n| " + p.Name + " | "
+		if p.Optional {
+			row = "\n| " + p.Name + ` \* | `
+		}
+		_, after, found := strings.Cut(rest, row)
+		if !found {
+			t.Fatalf("docs/architecture.md has no row %q where the order of the passes wants it", row)
+		}
+		rest = "\n" + after
 	}
 }
 
