@@ -238,15 +238,29 @@ func (e *elementwise) overwrites(in, out kernel.Ref) bool {
 type elementRunner[T kernel.Float] struct {
 	program    kernel.Program[T]
 	arguments  []kernel.Argument[T]
-	workspaces []*kernel.Workspace[T] // one for each part
+	workspaces *workspaces[T]
 	rows, cols int
+}
+
+// workspaces are the registers of programs, one set for each part that may run at once. A machine's instructions run one
+// after the other, so they share them.
+type workspaces[T kernel.Float] []*kernel.Workspace[T]
+
+// reserve makes room for the first parts of a program.
+func (w *workspaces[T]) reserve(p *kernel.Program[T], parts int) {
+	for len(*w) < parts {
+		*w = append(*w, kernel.NewWorkspace(p))
+	}
+	for _, one := range (*w)[:parts] {
+		one.Reserve(p)
+	}
 }
 
 // elementsPerPart is how many elements a part has about: some tens of microseconds of work.
 const elementsPerPart = 1 << 15
 
-func newElementRunner[T kernel.Float](e *elementwise) *elementRunner[T] {
-	r := &elementRunner[T]{arguments: make([]kernel.Argument[T], len(e.access))}
+func newElementRunner[T kernel.Float](e *elementwise, shared *workspaces[T]) *elementRunner[T] {
+	r := &elementRunner[T]{arguments: make([]kernel.Argument[T], len(e.access)), workspaces: shared}
 	r.program.Args = e.access
 	for _, s := range e.steps {
 		r.program.Steps = append(r.program.Steps, kernel.Step[T]{Op: s.op, Dst: s.dst, A: s.a, B: s.b, C: s.c})
@@ -274,9 +288,7 @@ func (r *elementRunner[T]) bind(call *graph.Call) {
 	for i, a := range call.Out {
 		r.arguments[len(call.In)+i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
 	}
-	for len(r.workspaces) < r.parts() {
-		r.workspaces = append(r.workspaces, kernel.NewWorkspace(&r.program))
-	}
+	r.workspaces.reserve(&r.program, r.parts())
 }
 
 // parts splits rows, or the columns of a single row, by size alone.
@@ -297,5 +309,5 @@ func (r *elementRunner[T]) Do(part int) {
 		region = kernel.Region{Row: part * r.rowsPerPart(), Cols: r.cols}
 		region.Rows = min(r.rowsPerPart(), r.rows-region.Row)
 	}
-	r.program.Run(r.workspaces[part], r.arguments, region)
+	r.program.Run((*r.workspaces)[part], r.arguments, region)
 }

@@ -42,9 +42,9 @@ func (m *Machine) prepare() {
 		case in.kind == affineInstr:
 			s.f64 = new(kernel.Gemm[float64])
 		case in.kind == elementwiseInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
-			s.e32 = newElementRunner[float32](&in.elements)
+			s.e32 = newElementRunner(&in.elements, &m.work32)
 		case in.kind == elementwiseInstr:
-			s.e64 = newElementRunner[float64](&in.elements)
+			s.e64 = newElementRunner(&in.elements, &m.work64)
 		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
 		}

@@ -32,6 +32,9 @@ type Machine struct {
 	steps  []step        // by instruction
 	fan    fan
 
+	work32 workspaces[float32]
+	work64 workspaces[float64]
+
 	fedOperands []fedOperand // of steps, to point at newly fed tensors
 	fedKernels  []int        // steps with kernels of their own that have such operands
 

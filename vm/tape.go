@@ -132,10 +132,11 @@ func (t *tape) writers() []int {
 //	%4 = reshape(%3)            →   s3 = s2 under another shape
 //	%6 = get(%5) {part=1}       →   the slot of that part
 func lower(u *unit) error {
-	t := &tape{}
+	nodes := graph.Reachable(u.roots...)
+	t := &tape{slots: make([]slot, 0, len(nodes)), instrs: make([]instr, 0, len(nodes))}
 	u.tape = t
 	places := make([][]slotID, len(u.roots[0].Graph().Nodes())) // by node id; one for each part of a tuple
-	for _, n := range graph.Reachable(u.roots...) {
+	for _, n := range nodes {
 		u.at = n
 		places[n.ID()] = t.lowerNode(n, places)
 	}
