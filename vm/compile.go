@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 )
@@ -50,7 +52,7 @@ func Compile(spec Spec) (*Program, error) {
 	}
 	for i := range passes {
 		p := &passes[i]
-		if p.optional && contains(spec.Without, p.name) {
+		if p.optional && slices.Contains(spec.Without, p.name) {
 			continue
 		}
 		if err := protect(func() error { return p.run(u) }); err != nil {
@@ -68,15 +70,6 @@ func Compile(spec Spec) (*Program, error) {
 // verifyPasses makes Compile check the program after every pass; the tests set it.
 var verifyPasses = false
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // unit is a program under construction: first a private graph, then a tape.
 type unit struct {
 	spec    Spec
@@ -85,8 +78,6 @@ type unit struct {
 
 	// Roots of the private graph: images of Spec.Outputs, then of the updates' values.
 	roots []*graph.Node
-	// fired lists the rewrites, for people.
-	fired []graph.Fired
 
 	tape *tape
 	at   *graph.Node // whose operator a pass asks something, for panics
@@ -96,11 +87,7 @@ type unit struct {
 func begin(spec Spec) (*unit, error) {
 	u := &unit{spec: spec}
 	for _, without := range spec.Without {
-		known := false
-		for _, p := range passes {
-			known = known || p.optional && p.name == without
-		}
-		if !known {
+		if !slices.ContainsFunc(passes, func(p pass) bool { return p.optional && p.name == without }) {
 			return nil, graph.Errorf(graph.ErrName, "Spec.Without: there is no optional pass %q", without)
 		}
 	}

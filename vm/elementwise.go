@@ -222,8 +222,8 @@ func registerOf(r kernel.Ref) (int, bool) {
 	return 0, false
 }
 
-// overwrites reports whether the program reads argument in after it has written argument out.
-func (e *elementwise) overwrites(in, out kernel.Ref) bool {
+// readsAfter reports whether the program reads argument in after it has written argument out.
+func (e *elementwise) readsAfter(in, out kernel.Ref) bool {
 	written := false
 	for _, s := range e.steps {
 		if written && (s.a == in || s.b == in || s.c == in) {

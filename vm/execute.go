@@ -108,7 +108,7 @@ func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
 	if form.transB {
 		g.BRow, g.BCol = 1, b.Shape[1]
 	}
-	g.Epilogue.Act, g.Epilogue.Alpha = form.act, T(form.alpha)
+	g.Epilogue.Act = form.act
 	if form.bias {
 		g.Epilogue.Bias = graph.Elements[T](s.call.In[2])
 	}

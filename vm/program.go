@@ -7,7 +7,6 @@ import (
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/columns"
-	"github.com/tapir-ml/tapir/internal/kernel"
 )
 
 // Program is a compiled tape. It is immutable data and may be shared by any number of machines and goroutines.
@@ -240,9 +239,6 @@ func (t *tape) operation(in *instr) string {
 			note = " " + strings.Join(in.affine.names, "+")
 		} else {
 			name = "matmul"
-		}
-		if in.affine.act != kernel.ActIdentity && in.affine.alpha != 0 {
-			note += fmt.Sprintf(" α=%g", in.affine.alpha)
 		}
 	}
 	if in.kind == elementwiseInstr {

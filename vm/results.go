@@ -82,7 +82,7 @@ func (t *tape) allowsInPlace(in *instr, j, k int) bool {
 				return false
 			}
 		}
-		return !in.elements.overwrites(kernel.Arg(j), kernel.Arg(len(in.in)+k))
+		return !in.elements.readsAfter(kernel.Arg(j), kernel.Arg(len(in.in)+k))
 	}
 	return false
 }

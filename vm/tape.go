@@ -64,7 +64,6 @@ type affine struct {
 	transA, transB bool
 	bias           bool
 	act            kernel.Act
-	alpha          float64
 	names          []string // what was fused, for people
 }
 
