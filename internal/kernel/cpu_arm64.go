@@ -6,4 +6,6 @@ package kernel
 const (
 	hasAssembly  = true
 	assemblyName = "neon"
+	hasWide      = false
+	wideName     = "none"
 )

@@ -5,4 +5,6 @@ package kernel
 const (
 	hasAssembly  = false
 	assemblyName = "none"
+	hasWide      = false
+	wideName     = "none"
 )

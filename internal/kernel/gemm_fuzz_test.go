@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzGemm compares the two kernel sets, and the exact product, on any shape, strides and epilogue.
+// FuzzGemm compares the kernel sets, and the exact product, on any shape, strides and epilogue.
 func FuzzGemm(f *testing.F) {
 	if !hasAssembly {
 		f.Skip("there is only one set of kernels here")
@@ -18,12 +18,10 @@ func FuzzGemm(f *testing.F) {
 		if int(m)*int(n)*int(k) > 1<<21 {
 			t.Skip("too long")
 		}
-		chosen := accelerated
-		defer func() { accelerated = chosen }()
-		for _, accelerated = range []bool{false, true} {
+		eachSet(t, func(t *testing.T) {
 			act := Act(form>>3) % numActs
 			checkForm[float32](t, rand.New(rand.NewPCG(seed, 1)), int(m), int(n), int(k), int(form&7), act)
 			checkForm[float64](t, rand.New(rand.NewPCG(seed, 2)), int(m), int(n), int(k), int(form&7), act)
-		}
+		})
 	})
 }

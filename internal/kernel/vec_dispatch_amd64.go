@@ -2,14 +2,8 @@
 
 package kernel
 
-import (
-	"os"
-
-	"golang.org/x/sys/cpu"
-)
-
 func init() {
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && os.Getenv("TAPIR_KERNEL") != "portable" {
+	if accelerated { // dispatch.go comes before this file, and so its init does
 		vec32.override(avx2Vec32())
 		vec64.override(avx2Vec64())
 		philoxWords = philoxWordsAVX2Rest
