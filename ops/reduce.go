@@ -46,6 +46,14 @@ func MaxArg(x *graph.Node, axis int) (values, indices *graph.Node) {
 // ArgMax returns the int64 index of the largest element along one axis, the first one where several tie.
 func ArgMax(x *graph.Node, axis int) *graph.Node { return Get(alongAxis(MaxArgDef, x, axis), 1) }
 
+// Axes returns the axes, counted from the first dimension and in rising order, that a reduction node reduces; nil for others.
+func Axes(n *graph.Node) []int {
+	if attr, ok := n.Attr().(axesAttr); ok {
+		return attr.Axes
+	}
+	return nil
+}
+
 func reduce(d *graph.Def, x *graph.Node, axes []int) *graph.Node {
 	if x.Err() != nil {
 		return graph.Apply(d, nil, x)

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
@@ -40,7 +41,7 @@ type elementStep struct {
 // elsewhere.
 func fuseElementwise(u *unit) error {
 	t := u.tape
-	f := elementFuser{tape: t, uses: t.uses()}
+	f := elementFuser{tape: t, uses: t.uses(), readers: t.readers()}
 	var kept []instr
 	for i := 0; i < len(t.instrs); {
 		n := f.run(i)
@@ -61,7 +62,8 @@ const longestProgram = 32
 
 type elementFuser struct {
 	*tape
-	uses []int // of each slot's memory
+	uses    []int   // of each slot's memory
+	readers [][]int // of each slot itself
 }
 
 // run returns how many instructions from i on can be one.
@@ -92,22 +94,24 @@ func (f *elementFuser) run(i int) int {
 		}
 		members[in.out[0]] = true
 	}
-	// A comparison's result lives in a register only: it must not be the last.
-	for n > 0 && f.slots[f.instrs[i+n-1].out[0]].typ.DType == graph.Bool {
-		n--
+	// A comparison's result lives in a register only, so what reads it must be in the program too.
+	for k := 0; k < n; k++ {
+		if out := f.instrs[i+k].out[0]; f.slots[out].typ.DType == graph.Bool && f.readers[out][0] >= i+n {
+			n, k = k, -1
+		}
 	}
 	return n
 }
 
-// feedsSelect reports whether instruction i is a comparison that only the select right behind it reads.
+// feedsSelect reports whether instruction i is a comparison that only a select over the same shape reads.
 func (f *elementFuser) feedsSelect(i int) bool {
 	mask := f.instrs[i].out[0]
-	if f.uses[mask] != 1 || i+1 >= len(f.instrs) {
+	if f.uses[mask] != 1 || len(f.readers[mask]) != 1 {
 		return false
 	}
-	next := &f.instrs[i+1]
-	return next.kind == evalInstr && next.node.Is(ops.SelectDef) && next.in[0] == mask &&
-		f.slots[next.out[0]].typ.Shape.Identical(f.slots[mask].typ.Shape)
+	reader := &f.instrs[f.readers[mask][0]]
+	return reader.kind == evalInstr && reader.node.Is(ops.SelectDef) && reader.in[0] == mask &&
+		f.slots[reader.out[0]].typ.Shape.Identical(f.slots[mask].typ.Shape)
 }
 
 // operandsFit reports whether every operand can be read as an argument of a program over shape.
@@ -242,18 +246,36 @@ type elementRunner[T kernel.Float] struct {
 	rows, cols int
 }
 
-// workspaces are the registers of programs, one set for each part that may run at once. A machine's instructions run one
-// after the other, so they share them.
-type workspaces[T kernel.Float] []*kernel.Workspace[T]
+// workspaces are the registers of programs, handed out to the parts that run at the same time. A machine's instructions run
+// one after the other, so they share them.
+type workspaces[T kernel.Float] struct {
+	mu   sync.Mutex
+	free []*kernel.Workspace[T]
+}
 
-// reserve makes room for the first parts of a program.
-func (w *workspaces[T]) reserve(p *kernel.Program[T], parts int) {
-	for len(*w) < parts {
-		*w = append(*w, kernel.NewWorkspace(p))
+// reserve makes room for n parts at a time of a program. No part runs meanwhile, so all are free, in any order.
+func (w *workspaces[T]) reserve(p *kernel.Program[T], n int) {
+	for len(w.free) < n {
+		w.free = append(w.free, kernel.NewWorkspace(p))
 	}
-	for _, one := range (*w)[:parts] {
+	for _, one := range w.free {
 		one.Reserve(p)
 	}
+}
+
+func (w *workspaces[T]) take() *kernel.Workspace[T] {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := len(w.free) - 1
+	one := w.free[last]
+	w.free = w.free[:last]
+	return one
+}
+
+func (w *workspaces[T]) give(one *kernel.Workspace[T]) {
+	w.mu.Lock()
+	w.free = append(w.free, one)
+	w.mu.Unlock()
 }
 
 // elementsPerPart is how many elements a part has about: some tens of microseconds of work.
@@ -309,5 +331,11 @@ func (r *elementRunner[T]) Do(part int) {
 		region = kernel.Region{Row: part * r.rowsPerPart(), Cols: r.cols}
 		region.Rows = min(r.rowsPerPart(), r.rows-region.Row)
 	}
-	r.program.Run((*r.workspaces)[part], r.arguments, region)
+	r.run(region)
+}
+
+func (r *elementRunner[T]) run(region kernel.Region) {
+	w := r.workspaces.take()
+	r.program.Run(w, r.arguments, region)
+	r.workspaces.give(w)
 }

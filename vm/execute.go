@@ -15,7 +15,7 @@ type step struct {
 	call graph.Call
 	f32  *kernel.Gemm[float32] // of affine instructions
 	f64  *kernel.Gemm[float64]
-	e32  *elementRunner[float32] // of elementwise instructions
+	e32  *elementRunner[float32] // of elementwise instructions, and of those in a product's epilogue
 	e64  *elementRunner[float64]
 }
 
@@ -36,17 +36,21 @@ func (m *Machine) prepare() {
 		s := &m.steps[i]
 		s.in = in
 		s.call = graph.Call{In: make([]graph.Array, len(in.in)), Out: make([]graph.Array, len(in.out)), Binding: m.binding, Parallel: parallelCall}
+		isFloat32 := t.slots[in.out[0]].typ.DType == graph.Float32
 		switch {
-		case in.kind == affineInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
+		case in.kind == affineInstr && isFloat32:
 			s.f32 = new(kernel.Gemm[float32])
 		case in.kind == affineInstr:
 			s.f64 = new(kernel.Gemm[float64])
-		case in.kind == elementwiseInstr && t.slots[in.out[0]].typ.DType == graph.Float32:
-			s.e32 = newElementRunner(&in.elements, &m.work32)
-		case in.kind == elementwiseInstr:
-			s.e64 = newElementRunner(&in.elements, &m.work64)
 		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
+		}
+		switch {
+		case len(in.elements.steps) == 0:
+		case isFloat32:
+			s.e32 = newElementRunner(&in.elements, &m.work32)
+		default:
+			s.e64 = newElementRunner(&in.elements, &m.work64)
 		}
 		for k, operand := range in.in {
 			if t.slots[t.base(operand)].kind == inFeed {
@@ -86,8 +90,10 @@ func (s *step) bind() {
 	switch {
 	case s.f32 != nil:
 		bindGemm(s.f32, s)
+		bindEpilogue(s.f32, s, s.e32)
 	case s.f64 != nil:
 		bindGemm(s.f64, s)
+		bindEpilogue(s.f64, s, s.e64)
 	case s.e32 != nil:
 		s.e32.bind(&s.call)
 	case s.e64 != nil:
@@ -107,10 +113,6 @@ func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
 	g.BRow, g.BCol = b.Shape[1], 1
 	if form.transB {
 		g.BRow, g.BCol = 1, b.Shape[1]
-	}
-	g.Epilogue.Act = form.act
-	if form.bias {
-		g.Epilogue.Bias = graph.Elements[T](s.call.In[2])
 	}
 }
 

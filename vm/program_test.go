@@ -68,6 +68,8 @@ func TestTheTape(t *testing.T) {
 	y := g.Input("y", graph.Float32, batch, 4)
 	column, row := ops.SumKeep(x, 1), ops.Mean(x, 0)
 	affine := ops.Affine(x, w, b)
+	h, none := g.Input("h", graph.Float32, batch, 3), g.Full(graph.Float32, 0)
+	masked := ops.Select(ops.Greater(h, none), ops.MatMul(y, ops.Transpose(v)), none)
 	cases := []struct {
 		name    string
 		outputs []*graph.Node
@@ -81,12 +83,18 @@ func TestTheTape(t *testing.T) {
 			[]string{"affine(x, w) matmul+sigmoid"}},
 		{"a value that is asked for stays", []*graph.Node{affine, ops.ReLU(affine)},
 			[]string{"affine(x, w, b) matmul+add", "relu(s4)"}},
-		{"a value with two readers stays", []*graph.Node{ops.Add(ops.ReLU(affine), ops.Tanh(affine))},
-			[]string{"affine(x, w, b) matmul+add", "elementwise(s4) relu+tanh+add"}},
+		{"pointwise operators that alone read a product are its epilogue", []*graph.Node{ops.Add(ops.ReLU(affine), ops.Tanh(affine))},
+			[]string{"affine(x, w, b) matmul+add+relu+tanh+add"}},
+		{"a product with two readers stays", []*graph.Node{ops.ReLU(affine), ops.Softmax(affine, 1)},
+			[]string{"affine(x, w, b) matmul+add", "relu(s4)", "softmax(s4) {axis=1}"}},
+		{"a skip connection joins the product", []*graph.Node{ops.Add(y, ops.Tanh(ops.MatMul(ops.ReLU(affine), v)))},
+			[]string{"affine(x, w, b) matmul+add+relu", "affine(s5, v, y) matmul+tanh+add"}},
+		{"a relu's derivative and the sums of columns", []*graph.Node{ops.Sum(masked, 0), ops.MatMul(ops.Transpose(x), masked)},
+			[]string{"affine(y, vᵀ, h) matmul+relu′+sum", "matmul(xᵀ, s8)"}},
 		{"transposes are absorbed", []*graph.Node{ops.MatMul(x, ops.Transpose(v))},
 			[]string{"matmul(x, vᵀ)"}},
-		{"a column is no bias", []*graph.Node{ops.Add(ops.MatMul(x, w), ops.SumKeep(x, 1))},
-			[]string{"sum(x) {axes=[1]}", "matmul(x, w)", "add(s4, s2 as (batch, 1))"}},
+		{"a column is no bias, but an operand of the epilogue", []*graph.Node{ops.Add(ops.MatMul(x, w), ops.SumKeep(x, 1))},
+			[]string{"sum(x) {axes=[1]}", "affine(x, w, s2 as (batch, 1)) matmul+add"}},
 		{"stable forms", []*graph.Node{ops.Log(ops.Softmax(x, 1)), ops.Log(ops.AddScalar(ops.Exp(x), 1)), ops.Log(ops.Sigmoid(x))},
 			[]string{"logsoftmax(x) {axis=1}", "elementwise(x) softplus+neg+softplus+neg"}},
 		{"constants are folded", []*graph.Node{ops.Mul(x, ops.Exp(ops.Mul(g.Full(graph.Float32, 0), g.Full(graph.Float32, 2))))},
@@ -94,9 +102,9 @@ func TestTheTape(t *testing.T) {
 		{"equal expressions are one", []*graph.Node{ops.Add(ops.Exp(x), ops.Exp(x))},
 			[]string{"elementwise(x) exp+add"}},
 		{"a mask lives in a register", []*graph.Node{ops.Select(ops.Greater(x, g.Full(graph.Float32, 0)), ops.Exp(x), x)},
-			[]string{"elementwise(x, 0) exp+less+select"}},
+			[]string{"elementwise(0, x) less+exp+select"}},
 		{"a mask that is asked for is a value", []*graph.Node{ops.Less(x, x), ops.Select(ops.Less(x, x), x, ops.Exp(x))},
-			[]string{"exp(x)", "less(x, x)", "select(s2, x, s1)"}},
+			[]string{"less(x, x)", "exp(x)", "select(s2, x, s1)"}},
 		{"rows, columns and scalars are read as they are", []*graph.Node{ops.Mul(ops.Add(ops.Scale(y, 2), column), row)},
 			[]string{"sum(x) {axes=[1]}", "mean(x) {axes=[0]}", "elementwise(y, 2, s2 as (batch, 1), s4) mul+add+mul"}},
 		{"another shape is another program", []*graph.Node{ops.Sum(ops.Sqrt(ops.Neg(x))), ops.Sqrt(ops.Neg(b))},
@@ -229,5 +237,29 @@ func TestElementwiseProgramsInPlaceAndInParts(t *testing.T) {
 				t.Errorf("shape %v without %v: %v", shape, without, diff)
 			}
 		}
+	}
+}
+
+// A program in many parts and one with many operands share registers, whichever part gives them back last.
+func TestProgramsOfOneMachineShareRegisters(t *testing.T) {
+	g := graph.New()
+	large := g.Input("large", graph.Float64, 1<<17)
+	wide := ops.Square(ops.Exp(large))
+	narrow := ops.Exp(ops.Sum(wide))
+	for i := range 12 {
+		narrow = ops.Add(narrow, g.Input(string(rune('a'+i)), graph.Float64))
+	}
+	m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{wide, narrow}}), newState(t, g))
+	for _, x := range m.Program().Feeds() {
+		var v any = 1.0
+		if x == large {
+			v = make([]float64, 1<<17)
+		}
+		if err := m.Feed(x, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		run(t, m)
 	}
 }

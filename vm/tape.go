@@ -40,7 +40,7 @@ type instrKind uint8
 
 const (
 	evalInstr        instrKind = iota // the operator's own kernel
-	affineInstr                       // act(A·B + bias)
+	affineInstr                       // act(A·B + bias), and pointwise operators on the result
 	elementwiseInstr                  // several pointwise operators in one pass
 	copyInstr                         // operand 0, element by element
 )
@@ -59,11 +59,15 @@ type instr struct {
 	dead     bool
 }
 
-// affine describes act(A·B + bias): operands 0 and 1 are A and B, operand 2 the bias if there is one.
+// affine describes act(A·B + bias) and what follows: operands 0 and 1 are A and B, then comes the bias if there is one. Then
+// either the saved result of an activation whose derivative multiplies, or the operands of a program (instr.elements) that
+// runs on each finished tile. The first result is the product's memory; the last one, if sums is set, its columns' sums.
 type affine struct {
 	transA, transB bool
 	bias           bool
 	act            kernel.Act
+	deriv          kernel.Act
+	sums           bool
 	names          []string // what was fused, for people
 }
 

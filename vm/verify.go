@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
 	"github.com/tapir-ml/tapir/ops"
 )
 
@@ -108,12 +109,22 @@ func (t *tape) verify() error {
 }
 
 func (t *tape) verifyAffine(in *instr) error {
-	operands := 2
+	operands, results := 2, 1
 	if in.affine.bias {
-		operands = 3
+		operands++
 	}
-	if len(in.in) != operands {
-		return fmt.Errorf("%d operands for an affine form of %d", len(in.in), operands)
+	if in.affine.deriv != kernel.ActIdentity {
+		operands++
+	}
+	if in.affine.sums {
+		results++
+	}
+	if n := len(in.elements.steps); n > 0 { // at least one result
+		operands += len(in.elements.access) - (len(in.out) - results + 1)
+		results = len(in.out)
+	}
+	if len(in.in) != operands || len(in.out) != results {
+		return fmt.Errorf("%d operands and %d results for an affine form of %d and %d", len(in.in), len(in.out), operands, results)
 	}
 	a, b, c := t.slots[in.in[0]].typ.Shape, t.slots[in.in[1]].typ.Shape, t.slots[in.out[0]].typ.Shape
 	m, k := flip(a, in.affine.transA)
