@@ -152,6 +152,17 @@ func accessOf(operand, shape graph.Shape) (kernel.Access, bool) {
 	return 0, false
 }
 
+// program returns instruction i as an elementwise program, if it is one or can be.
+func (f *elementFuser) program(i int) (e instr, ok bool) {
+	switch in := &f.instrs[i]; {
+	case in.kind == elementwiseInstr:
+		return *in, true
+	case f.run(i) > 0:
+		return f.fuse(f.instrs[i : i+1]), true
+	}
+	return e, false
+}
+
 // fuse makes one instruction of several.
 func (f *elementFuser) fuse(members []instr) instr {
 	last := members[len(members)-1]

@@ -23,13 +23,11 @@ func fuseEpilogue(u *unit) error {
 			continue
 		}
 		at := f.readers[p.out[0]][0]
-		next := t.instrs[at]
-		if next.kind == evalInstr && f.run(at) > 0 {
-			next = f.fuse(t.instrs[at : at+1])
-		}
-		if fused, ok := t.absorb(p, &next); ok {
-			t.instrs[at] = fused
-			p.dead = true
+		if e, ok := f.program(at); ok && !e.commit {
+			if fused, ok := t.absorb(p, &e); ok {
+				t.instrs[at] = fused
+				p.dead = true
+			}
 		}
 	}
 	for i := range t.instrs {
@@ -67,7 +65,7 @@ func (t *tape) readers() [][]int {
 // absorb returns product p with the elementwise instruction e, its only reader, as its epilogue. e's first result takes the
 // product's memory, so it must have been read for the last time before that is written.
 func (t *tape) absorb(p, e *instr) (fused instr, ok bool) {
-	if e.kind != elementwiseInstr || len(p.elements.steps) > 0 || p.affine.deriv != kernel.ActIdentity || p.affine.sums {
+	if len(p.elements.steps) > 0 || p.affine.deriv != kernel.ActIdentity || p.affine.sums {
 		return fused, false
 	}
 	n := len(e.in)

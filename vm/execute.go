@@ -30,6 +30,7 @@ func (m *Machine) prepare() {
 	t := m.program.tape
 	m.arrays = make([]graph.Array, len(t.slots))
 	m.steps = make([]step, len(t.instrs))
+	m.computed = t.computed()
 	parallelCall := m.parallel
 	for i := range t.instrs {
 		in := &t.instrs[i]

@@ -26,11 +26,12 @@ type Machine struct {
 	binding graph.Binding
 	planned graph.Binding // the sizes the plan is for
 
-	plan   memoryPlan
-	arena  []byte
-	arrays []graph.Array // by slot
-	steps  []step        // by instruction
-	fan    fan
+	plan     memoryPlan
+	arena    []byte
+	arrays   []graph.Array // by slot
+	steps    []step        // by instruction
+	computed int           // the instructions from here on are the commit phase
+	fan      fan
 
 	work32 workspaces[float32]
 	work64 workspaces[float64]
@@ -192,7 +193,7 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 	if ctx != nil {
 		done = ctx.Done()
 	}
-	for m.at = range m.steps {
+	for m.at = range m.computed {
 		if done != nil {
 			select {
 			case <-done:
@@ -216,14 +217,20 @@ func (m *Machine) stopped(ctx context.Context) error {
 	return &graph.Error{Kind: why, Msg: fmt.Sprintf("stopped before instruction %d of %d: %v; nothing was committed", m.at, len(m.steps), why)}
 }
 
-// commit copies the new values into the state.
+// commit runs the instructions that write the state, then copies the other new values into it.
 func (m *Machine) commit() {
 	if len(m.program.commits) == 0 {
 		return
 	}
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
+	for i := m.computed; i < len(m.steps); i++ {
+		_ = m.execute(&m.steps[i]) // an elementwise program, which cannot fail
+	}
 	for i, s := range m.program.tape.commits {
+		if m.program.tape.slots[s].kind == inState {
+			continue
+		}
 		name := m.program.states[m.program.commits[i]].Name()
 		m.state.values[name].CopyFrom(m.arrays[s])
 	}

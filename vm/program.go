@@ -175,13 +175,16 @@ func (p *Program) list(plan *memoryPlan) string {
 		in := &t.instrs[i]
 		outs := make([]string, len(in.out))
 		for k, s := range in.out {
-			outs[k] = fmt.Sprintf("s%d", s)
+			outs[k] = t.operand(s)
 		}
 		typ := t.slots[in.out[0]].typ.String()
 		where := ""
 		if plan != nil {
 			typ = t.slots[in.out[0]].typ.DType.String() + fmt.Sprint(plan.shapes[in.out[0]])
 			where = fmt.Sprintf("@%d", plan.offsets[in.out[0]])
+		}
+		if in.commit {
+			where = "commit"
 		}
 		if b := t.slots[in.out[0]].shares; b != noSlot {
 			where += fmt.Sprintf(" in place of s%d", b)
@@ -192,6 +195,9 @@ func (p *Program) list(plan *memoryPlan) string {
 		fmt.Fprintf(&b, "output\t%s\ts%d\t%v\t\n", labelOf(p.outputs[i]), s, p.outputs[i].Type())
 	}
 	for i, s := range t.commits {
+		if t.slots[s].kind == inState { // the instructions say it
+			continue
+		}
 		fmt.Fprintf(&b, "commit\t%s\t:= s%d\t%v\t\n", p.updates[i].Target.Name(), s, p.updates[i].Target.Type())
 	}
 	return header + columns.Align(b.String())

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
 )
@@ -11,19 +13,30 @@ import (
 //	w := v                        →   s9 = copy(v);  w := s9
 func stageResults(u *unit) error {
 	t := u.tape
-	stage := func(list []slotID) {
+	var copies []instr
+	stage := func(list, done []slotID) {
 		for i, s := range list {
-			if t.slots[t.base(s)].kind == inArena {
+			if t.slots[t.base(s)].kind == inArena || done != nil && done[i] == s {
 				continue
 			}
 			to := t.add(slot{kind: inArena, typ: t.slots[s].typ, name: t.slots[s].name, node: t.slots[s].node, base: noSlot, shares: noSlot})
-			t.instrs = append(t.instrs, instr{kind: copyInstr, node: t.slots[s].node, in: []slotID{s}, out: []slotID{to}})
+			copies = append(copies, instr{kind: copyInstr, node: t.slots[s].node, in: []slotID{s}, out: []slotID{to}})
 			list[i] = to
 		}
 	}
-	stage(t.outputs)
-	stage(t.commits)
+	stage(t.outputs, nil)
+	stage(t.commits, t.stateSlots(u.updates))
+	t.instrs = slices.Insert(t.instrs, t.computed(), copies...)
 	return nil
+}
+
+// computed counts the instructions of the compute phase; the others, if any, are the commit phase.
+func (t *tape) computed() int {
+	n := len(t.instrs)
+	for n > 0 && t.instrs[n-1].commit {
+		n--
+	}
+	return n
 }
 
 // findLiveness records where each arena slot is written and where it is read last, views included.
@@ -56,6 +69,9 @@ func shareInPlace(u *unit) error {
 	t := u.tape
 	for i := range t.instrs {
 		in := &t.instrs[i]
+		if in.commit {
+			break
+		}
 		taken := map[slotID]bool{}
 		for k, o := range in.out {
 			for j, s := range in.in {

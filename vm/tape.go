@@ -56,6 +56,7 @@ type instr struct {
 	scratch  graph.Dim // bytes
 	affine   affine
 	elements elementwise
+	commit   bool // writes states, once all that can fail is done
 	dead     bool
 }
 
@@ -79,7 +80,7 @@ type tape struct {
 	states  []*graph.Node
 	consts  []graph.Array
 	outputs []slotID // of Spec.Outputs
-	commits []slotID // of the updates' values
+	commits []slotID // of the updates' values; a state's own slot where nothing is left to copy
 }
 
 func (t *tape) add(s slot) slotID {

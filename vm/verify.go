@@ -82,6 +82,15 @@ func (t *tape) verify() error {
 				return err
 			}
 		}
+		if i >= t.computed() {
+			if err := t.verifyCommit(in, written); err != nil {
+				return fmt.Errorf("instruction %d: %w", i, err)
+			}
+			for _, s := range in.out {
+				written[s] = i
+			}
+			continue
+		}
 		for _, s := range in.out {
 			if t.slots[s].kind != inArena || written[s] >= 0 {
 				return fmt.Errorf("instruction %d writes slot %d, which is no place of its own or was written by %d", i, s, written[s])
@@ -103,6 +112,24 @@ func (t *tape) verify() error {
 	for _, s := range append(append([]slotID(nil), t.outputs...), t.commits...) {
 		if err := read(len(t.instrs), s); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// verifyCommit: the commit phase is elementwise programs that write states, each once, and read none that is written already.
+func (t *tape) verifyCommit(in *instr, written []int) error {
+	if in.kind != elementwiseInstr {
+		return fmt.Errorf("%s in the commit phase", instrNames[in.kind])
+	}
+	for _, s := range in.in {
+		if b := t.base(s); t.slots[b].kind == inState && written[b] >= 0 {
+			return fmt.Errorf("reads %s, which was written before", t.slots[b].name)
+		}
+	}
+	for _, s := range in.out {
+		if t.slots[s].kind != inState || written[s] >= 0 {
+			return fmt.Errorf("writes slot %d, which is no state or was written before", s)
 		}
 	}
 	return nil
