@@ -9,7 +9,7 @@ var (
 	hasAssembly = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
 	// Those with 512-bit registers and mask registers ask for what every AVX-512 server processor has.
-	hasWide = hasAssembly && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+	hasWide = hasAssembly && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2
 )
 
 const (

@@ -19,6 +19,7 @@ func init() {
 func use(assembly, widest bool) {
 	accelerated = assembly && hasAssembly
 	wide = widest && accelerated && hasWide
+	useVec()
 }
 
 // Set names the kernels in use: "avx512", "avx2", "neon" or "portable".

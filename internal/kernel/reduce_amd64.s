@@ -18,8 +18,7 @@ GLOBL tailmask<>(SB), RODATA|NOPTR, $64
 // Requires: AVX
 TEXT ·sumAVX2F32(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPS k32_00000000<>+0(SB), Y0
 	VMOVUPS k32_00000000<>+0(SB), Y1
 	VMOVUPS k32_00000000<>+0(SB), Y2
@@ -28,10 +27,10 @@ TEXT ·sumAVX2F32(SB), NOSPLIT, $0-28
 group:
 	CMPQ    AX, $0x00000020
 	JL      single
-	VMOVUPS (DX), Y4
-	VMOVUPS 32(DX), Y5
-	VMOVUPS 64(DX), Y6
-	VMOVUPS 96(DX), Y7
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 64(CX), Y6
+	VMOVUPS 96(CX), Y7
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y5, Y1, Y1
 	VADDPS  Y6, Y2, Y2
@@ -41,28 +40,26 @@ group:
 	VMOVAPS Y2, Y2
 	VMOVAPS Y3, Y3
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000020, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000008
 	JL      tail
-	VMOVUPS (DX), Y4
+	VMOVUPS (CX), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVAPS Y0, Y0
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000008, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*4), Y4
-	VMASKMOVPS (DX), Y4, Y5
+	VMOVUPS    (DX)(AX*4), Y4
+	VMASKMOVPS (CX), Y4, Y5
 	VMOVUPS    k32_00000000<>+0(SB), Y6
 	VBLENDVPS  Y4, Y5, Y6, Y4
 	VADDPS     Y4, Y0, Y0
@@ -102,9 +99,8 @@ GLOBL k32_00000000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX, FMA3
 TEXT ·dotAVX2F32(SB), NOSPLIT, $0-52
 	MOVQ    a_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    a_base+0(FP), DX
-	MOVQ    b_base+24(FP), BX
+	MOVQ    a_base+0(FP), CX
+	MOVQ    b_base+24(FP), DX
 	VMOVUPS k32_00000000<>+0(SB), Y0
 	VMOVUPS k32_00000000<>+0(SB), Y1
 	VMOVUPS k32_00000000<>+0(SB), Y2
@@ -113,14 +109,14 @@ TEXT ·dotAVX2F32(SB), NOSPLIT, $0-52
 group:
 	CMPQ        AX, $0x00000020
 	JL          single
-	VMOVUPS     (DX), Y4
-	VMOVUPS     32(DX), Y5
-	VMOVUPS     64(DX), Y6
-	VMOVUPS     96(DX), Y7
-	VMOVUPS     (BX), Y8
-	VMOVUPS     32(BX), Y9
-	VMOVUPS     64(BX), Y10
-	VMOVUPS     96(BX), Y11
+	VMOVUPS     (CX), Y4
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     64(CX), Y6
+	VMOVUPS     96(CX), Y7
+	VMOVUPS     (DX), Y8
+	VMOVUPS     32(DX), Y9
+	VMOVUPS     64(DX), Y10
+	VMOVUPS     96(DX), Y11
 	VFMADD231PS Y8, Y4, Y0
 	VFMADD231PS Y9, Y5, Y1
 	VFMADD231PS Y10, Y6, Y2
@@ -131,31 +127,29 @@ group:
 	VMOVAPS     Y3, Y3
 	ADDQ        $0x00000080, CX
 	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000020, AX
 	JMP         group
 
 single:
 	CMPQ        AX, $0x00000008
 	JL          tail
-	VMOVUPS     (DX), Y4
-	VMOVUPS     (BX), Y5
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX), Y5
 	VFMADD231PS Y5, Y4, Y0
 	VMOVAPS     Y0, Y0
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000008, AX
 	JMP         single
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	LEAQ        tailmask<>+32(SB), CX
+	LEAQ        tailmask<>+32(SB), BX
 	NEGQ        AX
-	VMOVUPS     (CX)(AX*4), Y4
-	VMASKMOVPS  (DX), Y4, Y5
-	VMASKMOVPS  (BX), Y4, Y4
+	VMOVUPS     (BX)(AX*4), Y4
+	VMASKMOVPS  (CX), Y4, Y5
+	VMASKMOVPS  (DX), Y4, Y4
 	VFMADD231PS Y4, Y5, Y0
 	VMOVAPS     Y0, Y0
 
@@ -183,8 +177,7 @@ done:
 // Requires: AVX, FMA3
 TEXT ·sumSquaresAVX2F32(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPS k32_00000000<>+0(SB), Y0
 	VMOVUPS k32_00000000<>+0(SB), Y1
 	VMOVUPS k32_00000000<>+0(SB), Y2
@@ -193,10 +186,10 @@ TEXT ·sumSquaresAVX2F32(SB), NOSPLIT, $0-28
 group:
 	CMPQ        AX, $0x00000020
 	JL          single
-	VMOVUPS     (DX), Y4
-	VMOVUPS     32(DX), Y5
-	VMOVUPS     64(DX), Y6
-	VMOVUPS     96(DX), Y7
+	VMOVUPS     (CX), Y4
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     64(CX), Y6
+	VMOVUPS     96(CX), Y7
 	VFMADD231PS Y4, Y4, Y0
 	VFMADD231PS Y5, Y5, Y1
 	VFMADD231PS Y6, Y6, Y2
@@ -206,28 +199,26 @@ group:
 	VMOVAPS     Y2, Y2
 	VMOVAPS     Y3, Y3
 	ADDQ        $0x00000080, CX
-	ADDQ        $0x00000080, DX
 	SUBQ        $0x00000020, AX
 	JMP         group
 
 single:
 	CMPQ        AX, $0x00000008
 	JL          tail
-	VMOVUPS     (DX), Y4
+	VMOVUPS     (CX), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVAPS     Y0, Y0
 	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000008, AX
 	JMP         single
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	LEAQ        tailmask<>+32(SB), CX
+	LEAQ        tailmask<>+32(SB), DX
 	NEGQ        AX
-	VMOVUPS     (CX)(AX*4), Y4
-	VMASKMOVPS  (DX), Y4, Y4
+	VMOVUPS     (DX)(AX*4), Y4
+	VMASKMOVPS  (CX), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVAPS     Y0, Y0
 
@@ -255,8 +246,7 @@ done:
 // Requires: AVX
 TEXT ·maxValueAVX2F32(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPS k32_ff800000<>+0(SB), Y0
 	VMOVUPS k32_ff800000<>+0(SB), Y1
 	VMOVUPS k32_ff800000<>+0(SB), Y2
@@ -266,10 +256,10 @@ TEXT ·maxValueAVX2F32(SB), NOSPLIT, $0-28
 group:
 	CMPQ    AX, $0x00000020
 	JL      single
-	VMOVUPS (DX), Y5
-	VMOVUPS 32(DX), Y6
-	VMOVUPS 64(DX), Y7
-	VMOVUPS 96(DX), Y8
+	VMOVUPS (CX), Y5
+	VMOVUPS 32(CX), Y6
+	VMOVUPS 64(CX), Y7
+	VMOVUPS 96(CX), Y8
 	VMAXPS  Y5, Y0, Y0
 	VMAXPS  Y6, Y1, Y1
 	VMAXPS  Y7, Y2, Y2
@@ -285,31 +275,29 @@ group:
 	VORPS   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000020, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000008
 	JL      tail
-	VMOVUPS (DX), Y5
+	VMOVUPS (CX), Y5
 	VMAXPS  Y5, Y0, Y0
 	VMOVAPS Y0, Y0
 	VCMPPS  $0x03, Y5, Y5, Y5
 	VORPS   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000008, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*4), Y5
-	VMASKMOVPS (DX), Y5, Y6
+	VMOVUPS    (DX)(AX*4), Y5
+	VMASKMOVPS (CX), Y5, Y6
 	VCMPPS     $0x03, Y6, Y6, Y7
 	VORPS      Y7, Y4, Y4
 	VMOVAPS    Y4, Y4
@@ -369,8 +357,7 @@ GLOBL k32_7fc00000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX
 TEXT ·minValueAVX2F32(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPS k32_7f800000<>+0(SB), Y0
 	VMOVUPS k32_7f800000<>+0(SB), Y1
 	VMOVUPS k32_7f800000<>+0(SB), Y2
@@ -380,10 +367,10 @@ TEXT ·minValueAVX2F32(SB), NOSPLIT, $0-28
 group:
 	CMPQ    AX, $0x00000020
 	JL      single
-	VMOVUPS (DX), Y5
-	VMOVUPS 32(DX), Y6
-	VMOVUPS 64(DX), Y7
-	VMOVUPS 96(DX), Y8
+	VMOVUPS (CX), Y5
+	VMOVUPS 32(CX), Y6
+	VMOVUPS 64(CX), Y7
+	VMOVUPS 96(CX), Y8
 	VMINPS  Y5, Y0, Y0
 	VMINPS  Y6, Y1, Y1
 	VMINPS  Y7, Y2, Y2
@@ -399,31 +386,29 @@ group:
 	VORPS   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000020, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000008
 	JL      tail
-	VMOVUPS (DX), Y5
+	VMOVUPS (CX), Y5
 	VMINPS  Y5, Y0, Y0
 	VMOVAPS Y0, Y0
 	VCMPPS  $0x03, Y5, Y5, Y5
 	VORPS   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000008, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*4), Y5
-	VMASKMOVPS (DX), Y5, Y6
+	VMOVUPS    (DX)(AX*4), Y5
+	VMASKMOVPS (CX), Y5, Y6
 	VCMPPS     $0x03, Y6, Y6, Y7
 	VORPS      Y7, Y4, Y4
 	VMOVAPS    Y4, Y4
@@ -473,17 +458,16 @@ GLOBL k32_7f800000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX, AVX2, FMA3
 TEXT ·sumExpShiftedAVX2F32(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), AX
-	XORQ         CX, CX
-	MOVQ         x_base+0(FP), DX
+	MOVQ         x_base+0(FP), CX
 	VBROADCASTSS s+24(FP), Y0
 	VMOVUPS      k32_00000000<>+0(SB), Y1
 
 group:
 	CMPQ         AX, $0x00000018
 	JL           single
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	VMOVUPS      64(DX), Y4
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
+	VMOVUPS      64(CX), Y4
 	VSUBPS       Y0, Y2, Y2
 	VSUBPS       Y0, Y3, Y3
 	VSUBPS       Y0, Y4, Y4
@@ -558,14 +542,13 @@ group:
 	VADDPS       Y2, Y1, Y1
 	VMOVAPS      Y1, Y1
 	ADDQ         $0x00000060, CX
-	ADDQ         $0x00000060, DX
 	SUBQ         $0x00000018, AX
 	JMP          group
 
 single:
 	CMPQ         AX, $0x00000008
 	JL           tail
-	VMOVUPS      (DX), Y2
+	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
 	VMOVUPS      k32_c2d00000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y2
@@ -589,17 +572,16 @@ single:
 	VADDPS       Y2, Y1, Y1
 	VMOVAPS      Y1, Y1
 	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000008, AX
 	JMP          single
 
 tail:
 	TESTQ        AX, AX
 	JE           done
-	LEAQ         tailmask<>+32(SB), CX
+	LEAQ         tailmask<>+32(SB), DX
 	NEGQ         AX
-	VMOVUPS      (CX)(AX*4), Y2
-	VMASKMOVPS   (DX), Y2, Y3
+	VMOVUPS      (DX)(AX*4), Y2
+	VMASKMOVPS   (CX), Y2, Y3
 	VSUBPS       Y0, Y3, Y0
 	VMOVUPS      k32_c2d00000<>+0(SB), Y3
 	VMAXPS       Y0, Y3, Y0
@@ -965,8 +947,7 @@ done:
 // Requires: AVX
 TEXT ·sumAVX2F64(SB), NOSPLIT, $0-32
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPD k64_0000000000000000<>+0(SB), Y0
 	VMOVUPD k64_0000000000000000<>+0(SB), Y1
 	VMOVUPD k64_0000000000000000<>+0(SB), Y2
@@ -975,10 +956,10 @@ TEXT ·sumAVX2F64(SB), NOSPLIT, $0-32
 group:
 	CMPQ    AX, $0x00000010
 	JL      single
-	VMOVUPS (DX), Y4
-	VMOVUPS 32(DX), Y5
-	VMOVUPS 64(DX), Y6
-	VMOVUPS 96(DX), Y7
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 64(CX), Y6
+	VMOVUPS 96(CX), Y7
 	VADDPD  Y4, Y0, Y0
 	VADDPD  Y5, Y1, Y1
 	VADDPD  Y6, Y2, Y2
@@ -988,28 +969,26 @@ group:
 	VMOVAPS Y2, Y2
 	VMOVAPS Y3, Y3
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000010, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000004
 	JL      tail
-	VMOVUPS (DX), Y4
+	VMOVUPS (CX), Y4
 	VADDPD  Y4, Y0, Y0
 	VMOVAPS Y0, Y0
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000004, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*8), Y4
-	VMASKMOVPD (DX), Y4, Y5
+	VMOVUPS    (DX)(AX*8), Y4
+	VMASKMOVPD (CX), Y4, Y5
 	VMOVUPD    k64_0000000000000000<>+0(SB), Y6
 	VBLENDVPD  Y4, Y5, Y6, Y4
 	VADDPD     Y4, Y0, Y0
@@ -1042,9 +1021,8 @@ GLOBL k64_0000000000000000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX, FMA3
 TEXT ·dotAVX2F64(SB), NOSPLIT, $0-56
 	MOVQ    a_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    a_base+0(FP), DX
-	MOVQ    b_base+24(FP), BX
+	MOVQ    a_base+0(FP), CX
+	MOVQ    b_base+24(FP), DX
 	VMOVUPD k64_0000000000000000<>+0(SB), Y0
 	VMOVUPD k64_0000000000000000<>+0(SB), Y1
 	VMOVUPD k64_0000000000000000<>+0(SB), Y2
@@ -1053,14 +1031,14 @@ TEXT ·dotAVX2F64(SB), NOSPLIT, $0-56
 group:
 	CMPQ        AX, $0x00000010
 	JL          single
-	VMOVUPS     (DX), Y4
-	VMOVUPS     32(DX), Y5
-	VMOVUPS     64(DX), Y6
-	VMOVUPS     96(DX), Y7
-	VMOVUPS     (BX), Y8
-	VMOVUPS     32(BX), Y9
-	VMOVUPS     64(BX), Y10
-	VMOVUPS     96(BX), Y11
+	VMOVUPS     (CX), Y4
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     64(CX), Y6
+	VMOVUPS     96(CX), Y7
+	VMOVUPS     (DX), Y8
+	VMOVUPS     32(DX), Y9
+	VMOVUPS     64(DX), Y10
+	VMOVUPS     96(DX), Y11
 	VFMADD231PD Y8, Y4, Y0
 	VFMADD231PD Y9, Y5, Y1
 	VFMADD231PD Y10, Y6, Y2
@@ -1071,31 +1049,29 @@ group:
 	VMOVAPS     Y3, Y3
 	ADDQ        $0x00000080, CX
 	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, BX
 	SUBQ        $0x00000010, AX
 	JMP         group
 
 single:
 	CMPQ        AX, $0x00000004
 	JL          tail
-	VMOVUPS     (DX), Y4
-	VMOVUPS     (BX), Y5
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX), Y5
 	VFMADD231PD Y5, Y4, Y0
 	VMOVAPS     Y0, Y0
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000004, AX
 	JMP         single
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	LEAQ        tailmask<>+32(SB), CX
+	LEAQ        tailmask<>+32(SB), BX
 	NEGQ        AX
-	VMOVUPS     (CX)(AX*8), Y4
-	VMASKMOVPD  (DX), Y4, Y5
-	VMASKMOVPD  (BX), Y4, Y4
+	VMOVUPS     (BX)(AX*8), Y4
+	VMASKMOVPD  (CX), Y4, Y5
+	VMASKMOVPD  (DX), Y4, Y4
 	VFMADD231PD Y4, Y5, Y0
 	VMOVAPS     Y0, Y0
 
@@ -1120,8 +1096,7 @@ done:
 // Requires: AVX, FMA3
 TEXT ·sumSquaresAVX2F64(SB), NOSPLIT, $0-32
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPD k64_0000000000000000<>+0(SB), Y0
 	VMOVUPD k64_0000000000000000<>+0(SB), Y1
 	VMOVUPD k64_0000000000000000<>+0(SB), Y2
@@ -1130,10 +1105,10 @@ TEXT ·sumSquaresAVX2F64(SB), NOSPLIT, $0-32
 group:
 	CMPQ        AX, $0x00000010
 	JL          single
-	VMOVUPS     (DX), Y4
-	VMOVUPS     32(DX), Y5
-	VMOVUPS     64(DX), Y6
-	VMOVUPS     96(DX), Y7
+	VMOVUPS     (CX), Y4
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     64(CX), Y6
+	VMOVUPS     96(CX), Y7
 	VFMADD231PD Y4, Y4, Y0
 	VFMADD231PD Y5, Y5, Y1
 	VFMADD231PD Y6, Y6, Y2
@@ -1143,28 +1118,26 @@ group:
 	VMOVAPS     Y2, Y2
 	VMOVAPS     Y3, Y3
 	ADDQ        $0x00000080, CX
-	ADDQ        $0x00000080, DX
 	SUBQ        $0x00000010, AX
 	JMP         group
 
 single:
 	CMPQ        AX, $0x00000004
 	JL          tail
-	VMOVUPS     (DX), Y4
+	VMOVUPS     (CX), Y4
 	VFMADD231PD Y4, Y4, Y0
 	VMOVAPS     Y0, Y0
 	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000004, AX
 	JMP         single
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	LEAQ        tailmask<>+32(SB), CX
+	LEAQ        tailmask<>+32(SB), DX
 	NEGQ        AX
-	VMOVUPS     (CX)(AX*8), Y4
-	VMASKMOVPD  (DX), Y4, Y4
+	VMOVUPS     (DX)(AX*8), Y4
+	VMASKMOVPD  (CX), Y4, Y4
 	VFMADD231PD Y4, Y4, Y0
 	VMOVAPS     Y0, Y0
 
@@ -1189,8 +1162,7 @@ done:
 // Requires: AVX
 TEXT ·maxValueAVX2F64(SB), NOSPLIT, $0-32
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPD k64_fff0000000000000<>+0(SB), Y0
 	VMOVUPD k64_fff0000000000000<>+0(SB), Y1
 	VMOVUPD k64_fff0000000000000<>+0(SB), Y2
@@ -1200,10 +1172,10 @@ TEXT ·maxValueAVX2F64(SB), NOSPLIT, $0-32
 group:
 	CMPQ    AX, $0x00000010
 	JL      single
-	VMOVUPS (DX), Y5
-	VMOVUPS 32(DX), Y6
-	VMOVUPS 64(DX), Y7
-	VMOVUPS 96(DX), Y8
+	VMOVUPS (CX), Y5
+	VMOVUPS 32(CX), Y6
+	VMOVUPS 64(CX), Y7
+	VMOVUPS 96(CX), Y8
 	VMAXPD  Y5, Y0, Y0
 	VMAXPD  Y6, Y1, Y1
 	VMAXPD  Y7, Y2, Y2
@@ -1219,31 +1191,29 @@ group:
 	VORPD   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000010, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000004
 	JL      tail
-	VMOVUPS (DX), Y5
+	VMOVUPS (CX), Y5
 	VMAXPD  Y5, Y0, Y0
 	VMOVAPS Y0, Y0
 	VCMPPD  $0x03, Y5, Y5, Y5
 	VORPD   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000004, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*8), Y5
-	VMASKMOVPD (DX), Y5, Y6
+	VMOVUPS    (DX)(AX*8), Y5
+	VMASKMOVPD (CX), Y5, Y6
 	VCMPPD     $0x03, Y6, Y6, Y7
 	VORPD      Y7, Y4, Y4
 	VMOVAPS    Y4, Y4
@@ -1292,8 +1262,7 @@ GLOBL k64_7ff8000000000000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX
 TEXT ·minValueAVX2F64(SB), NOSPLIT, $0-32
 	MOVQ    x_len+8(FP), AX
-	XORQ    CX, CX
-	MOVQ    x_base+0(FP), DX
+	MOVQ    x_base+0(FP), CX
 	VMOVUPD k64_7ff0000000000000<>+0(SB), Y0
 	VMOVUPD k64_7ff0000000000000<>+0(SB), Y1
 	VMOVUPD k64_7ff0000000000000<>+0(SB), Y2
@@ -1303,10 +1272,10 @@ TEXT ·minValueAVX2F64(SB), NOSPLIT, $0-32
 group:
 	CMPQ    AX, $0x00000010
 	JL      single
-	VMOVUPS (DX), Y5
-	VMOVUPS 32(DX), Y6
-	VMOVUPS 64(DX), Y7
-	VMOVUPS 96(DX), Y8
+	VMOVUPS (CX), Y5
+	VMOVUPS 32(CX), Y6
+	VMOVUPS 64(CX), Y7
+	VMOVUPS 96(CX), Y8
 	VMINPD  Y5, Y0, Y0
 	VMINPD  Y6, Y1, Y1
 	VMINPD  Y7, Y2, Y2
@@ -1322,31 +1291,29 @@ group:
 	VORPD   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, DX
 	SUBQ    $0x00000010, AX
 	JMP     group
 
 single:
 	CMPQ    AX, $0x00000004
 	JL      tail
-	VMOVUPS (DX), Y5
+	VMOVUPS (CX), Y5
 	VMINPD  Y5, Y0, Y0
 	VMOVAPS Y0, Y0
 	VCMPPD  $0x03, Y5, Y5, Y5
 	VORPD   Y5, Y4, Y4
 	VMOVAPS Y4, Y4
 	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000004, AX
 	JMP     single
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       tailmask<>+32(SB), CX
+	LEAQ       tailmask<>+32(SB), DX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*8), Y5
-	VMASKMOVPD (DX), Y5, Y6
+	VMOVUPS    (DX)(AX*8), Y5
+	VMASKMOVPD (CX), Y5, Y6
 	VCMPPD     $0x03, Y6, Y6, Y7
 	VORPD      Y7, Y4, Y4
 	VMOVAPS    Y4, Y4
@@ -1389,16 +1356,15 @@ GLOBL k64_7ff0000000000000<>(SB), RODATA|NOPTR, $32
 // Requires: AVX, AVX2, FMA3
 TEXT ·sumExpShiftedAVX2F64(SB), NOSPLIT, $0-40
 	MOVQ         x_len+8(FP), AX
-	XORQ         CX, CX
-	MOVQ         x_base+0(FP), DX
+	MOVQ         x_base+0(FP), CX
 	VBROADCASTSD s+24(FP), Y0
 	VMOVUPD      k64_0000000000000000<>+0(SB), Y1
 
 group:
 	CMPQ         AX, $0x00000008
 	JL           single
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
 	VSUBPD       Y0, Y2, Y2
 	VSUBPD       Y0, Y3, Y3
 	VMOVUPD      k64_c087500000000000<>+0(SB), Y5
@@ -1466,14 +1432,13 @@ group:
 	VADDPD       Y2, Y1, Y1
 	VMOVAPS      Y1, Y1
 	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000008, AX
 	JMP          group
 
 single:
 	CMPQ         AX, $0x00000004
 	JL           tail
-	VMOVUPS      (DX), Y2
+	VMOVUPS      (CX), Y2
 	VSUBPD       Y0, Y2, Y2
 	VMOVUPD      k64_c087500000000000<>+0(SB), Y3
 	VMAXPD       Y2, Y3, Y2
@@ -1502,17 +1467,16 @@ single:
 	VADDPD       Y2, Y1, Y1
 	VMOVAPS      Y1, Y1
 	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, AX
 	JMP          single
 
 tail:
 	TESTQ        AX, AX
 	JE           done
-	LEAQ         tailmask<>+32(SB), CX
+	LEAQ         tailmask<>+32(SB), DX
 	NEGQ         AX
-	VMOVUPS      (CX)(AX*8), Y2
-	VMASKMOVPD   (DX), Y2, Y3
+	VMOVUPS      (DX)(AX*8), Y2
+	VMASKMOVPD   (CX), Y2, Y3
 	VSUBPD       Y0, Y3, Y0
 	VMOVUPD      k64_c087500000000000<>+0(SB), Y3
 	VMAXPD       Y0, Y3, Y0

@@ -129,7 +129,7 @@ func greaterEqualScalarBytesAVX2F32(dst []bool, a []float32, s float32)
 //go:noescape
 func selectValuesAVX2F32(dst []float32, cond []float32, a []float32, b []float32)
 
-// selectBytesAVX2F32 sets dst to a where cond holds, else to b, for the first ⌊len(dst)/8⌋·8 elements.
+// selectBytesAVX2F32 sets dst to a where cond holds, else to b for the first ⌊len(dst)/8⌋·8 elements.
 //
 //go:noescape
 func selectBytesAVX2F32(dst []float32, cond []bool, a []float32, b []float32)
@@ -259,7 +259,7 @@ func greaterEqualScalarBytesAVX2F64(dst []bool, a []float64, s float64)
 //go:noescape
 func selectValuesAVX2F64(dst []float64, cond []float64, a []float64, b []float64)
 
-// selectBytesAVX2F64 sets dst to a where cond holds, else to b, for the first ⌊len(dst)/4⌋·4 elements.
+// selectBytesAVX2F64 sets dst to a where cond holds, else to b for the first ⌊len(dst)/4⌋·4 elements.
 //
 //go:noescape
 func selectBytesAVX2F64(dst []float64, cond []bool, a []float64, b []float64)

@@ -28,17 +28,6 @@ var accuracy = []struct {
 	{OpCos, 2, 3, math.Cos, refCos, -32767, 32767},
 }
 
-// bothSets runs a test on the set in use and on the portable one.
-func bothSets(t *testing.T, f func(t *testing.T)) {
-	t.Run("native", f)
-	t.Run("portable", func(t *testing.T) {
-		s32, s64 := vec32, vec64
-		vec32, vec64 = portableVec[float32](), portableVec[float64]()
-		defer func() { vec32, vec64 = s32, s64 }()
-		f(t)
-	})
-}
-
 // ulps32 is the distance of got from want in units of the last place of float32 at want; 0 for equal special values.
 func ulps32(got float32, want float64) float64 {
 	w := float32(want)
@@ -70,7 +59,7 @@ func ulps64(got float64, want *big.Float) float64 {
 var stride32 = uint32(16381)
 
 func TestAccuracyFloat32(t *testing.T) {
-	bothSets(t, func(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
 		for _, a := range accuracy {
 			t.Run(a.op.String(), func(t *testing.T) {
 				const block = 4096
@@ -126,7 +115,7 @@ func points64(lo, hi float64, n int, rng *rand.Rand) []float64 {
 var count64 = 700
 
 func TestAccuracyFloat64(t *testing.T) {
-	bothSets(t, func(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
 		for _, a := range accuracy {
 			t.Run(a.op.String(), func(t *testing.T) {
 				x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
@@ -149,7 +138,7 @@ func TestAccuracyFloat64(t *testing.T) {
 
 // Special values of every function of one operand agree with package math, sign of zero included.
 func TestSpecialValues(t *testing.T) {
-	bothSets(t, func(t *testing.T) { specialValues[float32](t); specialValues[float64](t) })
+	eachSet(t, func(t *testing.T) { specialValues[float32](t); specialValues[float64](t) })
 }
 
 func specialValues[T Float](t *testing.T) {

@@ -1,4 +1,5 @@
-// Command vec generates the AVX2+FMA vector kernels of internal/kernel. From internal/kernel/asm:
+// Command vec generates the vector kernels of internal/kernel, in AVX2+FMA and in AVX-512, and the table of them. From
+// internal/kernel/asm:
 //
 //	go run ./vec -dir ..
 package main
@@ -7,8 +8,10 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"log"
 	"math"
+	"strings"
 
 	"github.com/mmcloughlin/avo/reg"
 	"github.com/tapir-ml/tapir/internal/kernel/asm/vec/emit"
@@ -17,65 +20,72 @@ import (
 func main() {
 	dir := flag.String("dir", "..", "where the generated files go")
 	flag.Parse()
-	for _, g := range []struct {
-		name string
-		emit func(f *file)
-	}{
-		{"vec_unary", mapUnary},
-		{"vec_arith", arithmetic},
-		{"vec_compare", compareAndSelect},
-		{"reduce", reductions},
-		{"random", random},
-	} {
-		f := newFile()
-		g.emit(f)
-		if err := f.write(*dir, g.name); err != nil {
-			log.Fatalf("%s: %v", g.name, err)
+	table := newTable()
+	for _, s := range sets {
+		for _, g := range []struct {
+			name string
+			emit func(f *file)
+		}{
+			{"vec_unary", mapUnary},
+			{"vec_arith", arithmetic},
+			{"vec_compare", compareAndSelect},
+			{"reduce", reductions},
+			{"random", random},
+		} {
+			f := newFile(s)
+			g.emit(f)
+			if err := f.write(*dir, g.name); err != nil {
+				log.Fatalf("%s, %s: %v", g.name, s.name, err)
+			}
+			table.add(f)
 		}
+	}
+	if err := table.write(*dir); err != nil {
+		log.Fatal(err)
 	}
 }
 
 // unaries are the functions of one operand.
 var unaries = []struct {
-	name, doc string
-	body      func(m *emit.Math, x emit.V) emit.V
+	name, op, doc string
+	body          func(m *emit.Math, x emit.V) emit.V
 }{
-	{"exp", "dst = eˣ", (*emit.Math).Exp},
-	{"expm1", "dst = eˣ − 1", (*emit.Math).Expm1},
-	{"log", "dst = ln x", (*emit.Math).Log},
-	{"log1p", "dst = ln(1 + x)", (*emit.Math).Log1p},
-	{"tanh", "dst = tanh x", (*emit.Math).Tanh},
-	{"sigmoid", "dst = 1/(1 + e⁻ˣ)", (*emit.Math).Sigmoid},
-	{"softplus", "dst = ln(1 + eˣ)", (*emit.Math).Softplus},
-	{"erf", "dst = erf x", (*emit.Math).Erf},
-	{"sinSmall", "dst = sin x, |x| ≤ 2¹⁵", (*emit.Math).Sin},
-	{"cosSmall", "dst = cos x, |x| ≤ 2¹⁵", (*emit.Math).Cos},
-	{"relu", "dst = max(x, 0)", (*emit.Math).ReLU},
-	{"sqrt", "dst = √x", (*emit.Math).Sqrt},
-	{"neg", "dst = −x", (*emit.Math).Neg},
-	{"abs", "dst = |x|", (*emit.Math).Abs},
-	{"square", "dst = x²", func(m *emit.Math, x emit.V) emit.V { return m.Mul(x, x) }},
-	{"reciprocal", "dst = 1/x", (*emit.Math).Reciprocal},
-	{"sign", "dst to the sign of x", (*emit.Math).Sign},
-	{"floor", "dst = ⌊x⌋", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 1) }},
-	{"ceil", "dst = ⌈x⌉", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 2) }},
-	{"round", "dst to the nearest integer, ties to even", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 0) }},
+	{"exp", "Exp", "dst = eˣ", (*emit.Math).Exp},
+	{"expm1", "Expm1", "dst = eˣ − 1", (*emit.Math).Expm1},
+	{"log", "Log", "dst = ln x", (*emit.Math).Log},
+	{"log1p", "Log1p", "dst = ln(1 + x)", (*emit.Math).Log1p},
+	{"tanh", "Tanh", "dst = tanh x", (*emit.Math).Tanh},
+	{"sigmoid", "Sigmoid", "dst = 1/(1 + e⁻ˣ)", (*emit.Math).Sigmoid},
+	{"softplus", "Softplus", "dst = ln(1 + eˣ)", (*emit.Math).Softplus},
+	{"erf", "Erf", "dst = erf x", (*emit.Math).Erf},
+	{"sinSmall", "Sin", "dst = sin x, |x| ≤ 2¹⁵", (*emit.Math).Sin},
+	{"cosSmall", "Cos", "dst = cos x, |x| ≤ 2¹⁵", (*emit.Math).Cos},
+	{"relu", "ReLU", "dst = max(x, 0)", (*emit.Math).ReLU},
+	{"sqrt", "Sqrt", "dst = √x", (*emit.Math).Sqrt},
+	{"neg", "Neg", "dst = −x", (*emit.Math).Neg},
+	{"abs", "Abs", "dst = |x|", (*emit.Math).Abs},
+	{"square", "Square", "dst = x²", func(m *emit.Math, x emit.V) emit.V { return m.Mul(x, x) }},
+	{"reciprocal", "Reciprocal", "dst = 1/x", (*emit.Math).Reciprocal},
+	{"sign", "Sign", "dst to the sign of x", (*emit.Math).Sign},
+	{"floor", "Floor", "dst = ⌊x⌋", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 1) }},
+	{"ceil", "Ceil", "dst = ⌈x⌉", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 2) }},
+	{"round", "Round", "dst to the nearest integer, ties to even", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 0) }},
 }
 
-// mapUnary emits them with as many vectors in flight, up to four, as the registers allow.
+// mapUnary emits them.
 func mapUnary(f *file) {
 	for _, bits := range []int{32, 64} {
 		for _, k := range unaries {
-			emitTo := func(f *file, unroll int) {
+			f.unrolled(func(f *file, unroll int) {
 				m := f.math(bits)
 				f.elementwise(m, k.name, k.doc, []string{"x"}, false, unroll,
 					func(in []emit.V, _ reg.VecVirtual) emit.V { return k.body(m, in[0]) })
+			})
+			field, wrap := "unary[Op"+k.op+"]", ""
+			if strings.HasSuffix(k.name, "Small") {
+				wrap = fmt.Sprintf("whereSmall(%s, %s, %%s, p.%s)", f.kernel("maxValue", bits), f.kernel("minValue", bits), field)
 			}
-			unroll := 4
-			for unroll > 1 && !fits(func(f *file) { emitTo(f, unroll) }) {
-				unroll--
-			}
-			emitTo(f, unroll)
+			f.offer(field, bits, k.name, wrap)
 		}
 	}
 }
@@ -84,26 +94,32 @@ func mapUnary(f *file) {
 func arithmetic(f *file) {
 	for _, m := range []*emit.Math{f.f32, f.f64} {
 		for _, k := range []struct {
-			name, doc string
-			commutes  bool
-			body      func(a, b emit.V) emit.V
+			name, op, doc string
+			commutes      bool
+			body          func(a, b emit.V) emit.V
 		}{
-			{"add", "+", true, func(a, b emit.V) emit.V { return m.Add(a, b) }},
-			{"sub", "−", false, func(a, b emit.V) emit.V { return m.Sub(a, b) }},
-			{"mul", "·", true, func(a, b emit.V) emit.V { return m.Mul(a, b) }},
-			{"div", "/", false, func(a, b emit.V) emit.V { return m.Div(a, b) }},
-			{"max", "max", true, m.Max},
-			{"min", "min", true, m.Min},
+			{"add", "Add", "+", true, func(a, b emit.V) emit.V { return m.Add(a, b) }},
+			{"sub", "Sub", "−", false, func(a, b emit.V) emit.V { return m.Sub(a, b) }},
+			{"mul", "Mul", "·", true, func(a, b emit.V) emit.V { return m.Mul(a, b) }},
+			{"div", "Div", "/", false, func(a, b emit.V) emit.V { return m.Div(a, b) }},
+			{"max", "Max", "max", true, m.Max},
+			{"min", "Min", "min", true, m.Min},
 		} {
 			f.elementwise(m, k.name, "dst = a "+k.doc+" b", []string{"a", "b"}, false, 2,
 				func(in []emit.V, _ reg.VecVirtual) emit.V { return k.body(in[0], in[1]) })
 			f.elementwise(m, k.name+"Scalar", "dst = a "+k.doc+" s", []string{"a"}, true, 2,
 				func(in []emit.V, s reg.VecVirtual) emit.V { return k.body(in[0], same(s, len(in[0]))) })
+			reversed := k.name + "Scalar"
 			if !k.commutes {
-				f.elementwise(m, "r"+k.name+"Scalar", "dst = s "+k.doc+" a", []string{"a"}, true, 2,
+				reversed = "r" + reversed
+				f.elementwise(m, reversed, "dst = s "+k.doc+" a", []string{"a"}, true, 2,
 					func(in []emit.V, s reg.VecVirtual) emit.V { return k.body(same(s, len(in[0])), in[0]) })
 			}
+			f.offer("binary[Op"+k.op+"]", m.Bits, k.name, "")
+			f.offer("scalar[Op"+k.op+"]", m.Bits, k.name+"Scalar", "")
+			f.offer("rscalar[Op"+k.op+"]", m.Bits, reversed, "")
 		}
+		f.offer("accumulate", m.Bits, "add", "into(%s)")
 	}
 }
 
@@ -137,11 +153,8 @@ func reductions(f *file) {
 			{name: "sumExpShifted", doc: "returns Σ exp(x − s), x ≤ s", inputs: []string{"x"}, scalar: true, term: shifted, accumulate: sumFold},
 			{name: "expShifted", doc: "sets dst = exp(x − s), x ≤ s, and returns the sum", inputs: []string{"x"}, scalar: true, store: true, term: shifted, accumulate: sumFold},
 		} {
-			unroll := 4
-			for unroll > 1 && !fits(func(f *file) { r.emit(f, bits, unroll) }) {
-				unroll--
-			}
-			r.emit(f, bits, unroll)
+			f.unrolled(func(f *file, unroll int) { r.emit(f, bits, unroll) })
+			f.offer(r.name, bits, r.name, "")
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/tapir-ml/tapir/internal/kernel/asm/vec/emit"
 )
 
-// random is Philox 4×32-10 on eight counters at a time, a 32-bit word to a 64-bit lane: the multiplication reads the low
-// half of a lane only, so what the rounds leave in the high halves never matters. See random_philox.go for the generator.
+// random is Philox 4×32-10 on a counter for each 64-bit lane of two vectors, a 32-bit word to a lane: the multiplication
+// reads the low half of a lane only, so what the rounds leave in the high halves never matters. See random_philox.go for
+// the generator. All sets of kernels draw the same numbers.
 func random(f *file) {
-	f.philox("philoxWordsAVX2", "[]uint32", "the words themselves", 32, func(words emit.V) emit.V { return words })
-	f.philox("uniformAVX2F32", "[]float32", "their top 24 bits as fractions", 32, func(words emit.V) emit.V {
+	f.philox("philoxWords", 0, "[]uint32", "the words themselves", func(words emit.V) emit.V { return words })
+	f.philox("uniform", 32, "[]float32", "their top 24 bits as fractions", func(words emit.V) emit.V {
 		m := f.f32
 		top := m.ShiftRight(words, 8)
 		for k := range top {
@@ -22,7 +23,7 @@ func random(f *file) {
 		}
 		return m.Mul(top, m.K(0x1p-24))
 	})
-	f.philox("uniformAVX2F64", "[]float64", "the top 53 bits of each two as fractions", 16, func(words emit.V) emit.V {
+	f.philox("uniform", 64, "[]float64", "the top 53 bits of each two as fractions", func(words emit.V) emit.V {
 		// The halves of a 53-bit integer x become 2⁸⁴ + 2³²·high and 2⁵² + low by their bits alone; the sums are exact.
 		m := f.f64
 		x := m.ShiftRight(words, 11)
@@ -32,95 +33,136 @@ func random(f *file) {
 	})
 }
 
-// philox emits name(dst, key, stream, block), which fills as many whole groups of per elements (eight blocks) as dst holds.
-func (f *file) philox(name, slice, what string, per int, convert func(words emit.V) emit.V) {
+// philox emits name(dst, key, stream, block), which fills as many whole groups of blocks as dst holds; bits is 0 for words.
+func (f *file) philox(name string, bits int, slice, what string, convert func(words emit.V) emit.V) {
 	const groups = 2
 	m := f.f64
-	f.Function(name)
-	f.Attributes(attr.NOSPLIT)
-	f.Pragma("noescape")
-	f.SignatureExpr(fmt.Sprintf("func(dst %s, key, stream, block uint64)", slice))
-	f.Doc(fmt.Sprintf("%s sets the first ⌊len(dst)/%d⌋·%d elements of dst to the random words from block on: %s.", name, per, per, what))
+	blocks := groups * m.Width()
+	full, per := name+f.name, 4*blocks
+	if bits != 0 {
+		full, per = f.kernel(name, bits), 128/bits*blocks
+		f.offer(name, bits, name, fmt.Sprintf("groupsThenRest(%%s, p.%s, %d, %d)", name, per, blocks))
+	}
+	f.begin(full, fmt.Sprintf("func(dst %s, key, stream, block uint64)", slice),
+		fmt.Sprintf("%s sets the first ⌊len(dst)/%d⌋·%d elements of dst to the random words from block on: %s.", full, per, per, what))
 	dst := f.Load(f.Param("dst").Base(), f.GP64()).(reg.GPVirtual)
 	n := f.Load(f.Param("dst").Len(), f.GP64()).(reg.GPVirtual)
 	rounds := f.GP64()
 	key, stream := broadcastParam(f, m, "key"), broadcastParam(f, m, "stream")
 	counter := m.New(1)
-	f.VPADDQ(f.lanes(0, 1, 2, 3), broadcastParam(f, m, "block"), counter[0])
+	f.VPADDQ(f.lanes(0, 1, 2, 3, 4, 5, 6, 7), broadcastParam(f, m, "block"), counter[0])
+	next, vector := f.constant(uint64(blocks)), f.constant(uint64(m.Width()))
+	m0, m1 := f.constant(0xD2511F53), f.constant(0xCD9E8D57)
+	w0, w1 := f.constant(0x9E3779B9), f.constant(0xBB67AE85)
 
 	f.Label("group")
 	f.CMPQ(n, operand.U32(per))
 	f.JL(operand.LabelRef("done"))
 	c := [4]emit.V{m.New(groups), m.New(groups), m.New(groups), m.New(groups)}
-	f.VMOVDQU(counter[0], c[0][0])
-	f.VPADDQ(f.lanes(4, 4, 4, 4), counter[0], c[0][1])
-	f.VPADDQ(f.lanes(8, 8, 8, 8), counter[0], counter[0])
+	f.VMOVUPS(counter[0], c[0][0])
+	f.VPADDQ(vector, counter[0], c[0][1])
+	f.VPADDQ(next, counter[0], counter[0])
 	for k := range groups {
 		f.VPSRLQ(operand.U8(32), c[0][k], c[1][k])
-		f.VMOVDQU(stream, c[2][k])
+		f.VMOVUPS(stream, c[2][k])
 		f.VPSRLQ(operand.U8(32), stream, c[3][k])
 	}
-	k0, k1 := f.YMM(), f.YMM()
-	f.VMOVDQU(key, k0)
-	f.VPSRLQ(operand.U8(32), key, k1)
+	keys := m.New(2)
+	f.VMOVUPS(key, keys[0])
+	f.VPSRLQ(operand.U8(32), key, keys[1])
 	f.MOVQ(operand.U32(10), rounds)
 	f.Label("round")
 	for k := range groups {
 		c0, c1, c2, c3 := c[0][k], c[1][k], c[2][k], c[3][k]
-		p0, p1 := f.YMM(), f.YMM()
-		f.VPMULUDQ(f.lanes(0xD2511F53), c0, p0)
-		f.VPMULUDQ(f.lanes(0xCD9E8D57), c2, p1)
-		f.VPSRLQ(operand.U8(32), p1, c0)
-		f.VPXOR(c1, c0, c0)
-		f.VPXOR(k0, c0, c0)
-		f.VPSRLQ(operand.U8(32), p0, c2)
-		f.VPXOR(c3, c2, c2)
-		f.VPXOR(k1, c2, c2)
-		f.VMOVDQA(p1, c1)
-		f.VMOVDQA(p0, c3)
+		p := m.New(2)
+		f.VPMULUDQ(m0, c0, p[0])
+		f.VPMULUDQ(m1, c2, p[1])
+		f.VPSRLQ(operand.U8(32), p[1], c0)
+		f.xor3(c0, c1, keys[0])
+		f.VPSRLQ(operand.U8(32), p[0], c2)
+		f.xor3(c2, c3, keys[1])
+		f.VMOVAPS(p[1], c1)
+		f.VMOVAPS(p[0], c3)
 	}
-	f.VPADDQ(f.lanes(0x9E3779B9), k0, k0)
-	f.VPADDQ(f.lanes(0xBB67AE85), k1, k1)
+	f.VPADDQ(w0, keys[0], keys[0])
+	f.VPADDQ(w1, keys[1], keys[1])
 	f.DECQ(rounds)
 	f.JNE(operand.LabelRef("round"))
 	for k := range groups {
-		// Words 0 and 1 of four blocks side by side, words 2 and 3 likewise, then block after block.
-		first, second := c[1][k], c[3][k]
-		f.VPSLLQ(operand.U8(32), first, first)
-		f.VPBLENDD(operand.U8(0b01010101), c[0][k], first, first)
-		f.VPSLLQ(operand.U8(32), second, second)
-		f.VPBLENDD(operand.U8(0b01010101), c[2][k], second, second)
-		even, odd := f.YMM(), f.YMM()
-		f.VPUNPCKLQDQ(second, first, even)
-		f.VPUNPCKHQDQ(second, first, odd)
-		out := m.New(2)
-		f.VPERM2I128(operand.U8(0x20), odd, even, out[0])
-		f.VPERM2I128(operand.U8(0x31), odd, even, out[1])
+		out := f.blockAfterBlock(f.pair(c[0][k], c[1][k]), f.pair(c[2][k], c[3][k]))
 		for j, v := range convert(out) {
-			f.VMOVUPS(v, operand.Mem{Base: dst, Disp: 64*k + 32*j})
+			f.VMOVUPS(v, operand.Mem{Base: dst, Disp: m.VectorBytes() * (2*k + j)})
 		}
 	}
-	f.ADDQ(operand.U32(64*groups), dst)
+	f.ADDQ(operand.U32(2*groups*m.VectorBytes()), dst)
 	f.SUBQ(operand.U32(per), n)
 	f.JMP(operand.LabelRef("group"))
 	f.Label("done")
-	f.VZEROUPPER()
-	f.RET()
+	f.end()
 }
 
-// lanes is a constant of four 64-bit lanes; one value stands for four.
+// xor3 sets a = a ⊕ b ⊕ c.
+func (f *file) xor3(a, b, c reg.VecVirtual) {
+	if f.wide {
+		f.VPTERNLOGQ(operand.U8(0x96), b, c, a)
+		return
+	}
+	f.VPXOR(b, a, a)
+	f.VPXOR(c, a, a)
+}
+
+// pair is the low half of each lane of high above that of low.
+func (f *file) pair(low, high reg.VecVirtual) reg.VecVirtual {
+	f.VPSLLQ(operand.U8(32), high, high)
+	if f.wide { // the bits of low where the constant has them, else those of high
+		out := f.f64.Load(f.f64.KBits(1<<32-1), 1)
+		f.VPTERNLOGQ(operand.U8(0xca), high, low, out[0])
+		return out[0]
+	}
+	f.VPBLENDD(operand.U8(0b01010101), low, high, high)
+	return high
+}
+
+// blockAfterBlock puts the first and the second halves of a block next to each other.
+func (f *file) blockAfterBlock(first, second reg.VecVirtual) emit.V {
+	out := f.f64.New(2)
+	if f.wide {
+		f.VMOVUPS(f.lanes(0, 8, 1, 9, 2, 10, 3, 11), out[0])
+		f.VMOVUPS(f.lanes(4, 12, 5, 13, 6, 14, 7, 15), out[1])
+		f.VPERMI2Q(second, first, out[0])
+		f.VPERMI2Q(second, first, out[1])
+		return out
+	}
+	even, odd := f.YMM(), f.YMM()
+	f.VPUNPCKLQDQ(second, first, even)
+	f.VPUNPCKHQDQ(second, first, odd)
+	f.VPERM2I128(operand.U8(0x20), odd, even, out[0])
+	f.VPERM2I128(operand.U8(0x31), odd, even, out[1])
+	return out
+}
+
+// constant is a vector of 64-bit lanes that all hold v, in memory where registers are few.
+func (f *file) constant(v uint64) operand.Op {
+	if f.wide {
+		return f.f64.Load(f.f64.KBits(v), 1)[0]
+	}
+	return f.lanes(v, v, v, v)
+}
+
+// lanes is a constant with the given 64-bit lanes, as far as the vector reaches.
 func (f *file) lanes(v ...uint64) operand.Mem {
 	name := "lanes"
-	for i := range 4 {
-		name += fmt.Sprintf("_%x", v[i%len(v)])
+	v = v[:f.f64.Width()]
+	for _, v := range v {
+		name += fmt.Sprintf("_%x", v)
 	}
 	if mem, ok := f.constants[name]; ok {
 		return mem
 	}
 	mem := f.StaticGlobal(name)
 	f.DataAttributes(attr.RODATA | attr.NOPTR)
-	for i := range 4 {
-		f.AppendDatum(operand.U64(v[i%len(v)]))
+	for _, v := range v {
+		f.AppendDatum(operand.U64(v))
 	}
 	f.constants[name] = mem
 	return mem

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // A reduction folds groups of four vectors into four accumulators, single vectors into the first, and the accumulators in
-// a fixed order: (0+1)+(2+3), upper half onto lower, odd onto even. Where a term is computed there is one accumulator, and
+// a fixed order: (0+1)+(2+3), upper half onto lower until two lanes are left, odd onto even. Where a term is computed there is one accumulator, and
 // the terms of a group are folded, last onto first, before they meet it.
 type reduction struct {
 	name, doc  string
@@ -30,7 +29,7 @@ func sumFold(m *emit.Math, acc, x emit.V) emit.V { return m.Add(acc, x) }
 func (r reduction) emit(f *file, bits, unroll int) {
 	m := f.math(bits)
 	t := fmt.Sprintf("float%d", bits)
-	full := fmt.Sprintf("%sAVX2F%d", r.name, bits)
+	full := f.kernel(r.name, bits)
 	signature := "func("
 	if r.store {
 		signature += "dst, "
@@ -45,18 +44,11 @@ func (r reduction) emit(f *file, bits, unroll int) {
 	if r.scalar {
 		signature += ", s " + t
 	}
-	f.Function(full)
-	f.Attributes(attr.NOSPLIT)
-	f.Pragma("noescape")
-	f.SignatureExpr(signature + ") " + t)
-	f.Doc(full + " " + r.doc + ".")
+	f.begin(full, signature+") "+t, full+" "+r.doc+".")
 	l := &loop{file: f, m: m}
 	l.n = f.Load(f.Param(r.inputs[0]).Len(), f.GP64()).(reg.GPVirtual)
-	l.dst = f.GP64()
 	if r.store {
-		f.Load(f.Param("dst").Base(), l.dst)
-	} else {
-		f.XORQ(l.dst, l.dst)
+		l.dst = f.Load(f.Param("dst").Base(), f.GP64()).(reg.GPVirtual)
 	}
 	for _, in := range r.inputs {
 		l.inputs = append(l.inputs, f.Load(f.Param(in).Base(), f.GP64()).(reg.GPVirtual))
@@ -70,9 +62,9 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		accumulators = 1
 	}
 	acc := m.Load(m.K(r.start), accumulators)
-	nan := m.New(1)
+	var nan emit.Mask
 	if r.watchNaN {
-		f.VXORPS(nan[0], nan[0], nan[0])
+		nan = m.False()
 	}
 	step := func(acc emit.V, in []emit.V) {
 		var next emit.V
@@ -95,29 +87,12 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		if r.watchNaN {
 			x := in[0]
 			for k := 0; k < len(x); k += 2 { // one comparison sees a NaN in either of two vectors
-				f.move(nan, m.Or(nan, m.Compare(emit.Unordered, x[k:k+1], x[min(k+1, len(x)-1):][:1])))
+				m.CopyMask(nan, m.Either(nan, m.Compare(emit.Unordered, x[k:k+1], x[min(k+1, len(x)-1):][:1])))
 			}
 		}
 	}
-	w := m.Width()
-	f.Label("group")
-	f.CMPQ(l.n, operand.U32(w*unroll))
-	f.JL(operand.LabelRef("single"))
-	step(acc, l.load(unroll))
-	l.advance(unroll)
-	f.JMP(operand.LabelRef("group"))
-	f.Label("single")
-	f.CMPQ(l.n, operand.U32(w))
-	f.JL(operand.LabelRef("tail"))
-	step(acc[:1], l.load(1))
-	l.advance(1)
-	f.JMP(operand.LabelRef("single"))
-	f.Label("tail")
-	f.TESTQ(l.n, l.n)
-	f.JE(operand.LabelRef("done"))
-	mask := f.tailMask(m, l.n)
-	r.lastStep(f, m, l, acc[:1], nan, mask, s)
-	f.Label("done")
+	l.run(unroll, func(count int) { step(acc[:min(count, len(acc))], l.load(count)) },
+		func(mask emit.Mask) { r.lastStep(f, m, l, acc[:1], nan, mask, s) })
 	for len(acc) > 1 {
 		f.move(acc[:1], r.combine(m, acc[:1], acc[1:2]))
 		if len(acc) == 4 {
@@ -127,27 +102,23 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		}
 		acc = append(emit.V{acc[0]}, acc[2:]...)
 	}
-	for _, half := range []uint8{0, 1, 2} {
-		if half == 2 && bits == 64 {
-			break
-		}
-		other := f.YMM()
-		switch {
-		case half == 0:
-			f.VEXTRACTF128(operand.U8(1), acc[0], other.AsX())
-		case half == 1:
-			f.VPERMILPD(operand.U8(1), acc[0].AsX(), other.AsX())
+	for lanes := m.Width() / 2; lanes > 0; lanes /= 2 {
+		other := m.New(1)
+		switch lanes * m.Size() {
+		case 32:
+			f.VEXTRACTF64X4(operand.U8(1), acc[0], other[0].AsY())
+		case 16:
+			f.VEXTRACTF128(operand.U8(1), acc[0].AsY(), other[0].AsX())
+		case 8:
+			f.VPERMILPD(operand.U8(1), acc[0].AsX(), other[0].AsX())
 		default:
-			f.VPERMILPS(operand.U8(1), acc[0].AsX(), other.AsX())
+			f.VPERMILPS(operand.U8(1), acc[0].AsX(), other[0].AsX())
 		}
-		f.move(acc[:1], r.combine(m, acc[:1], emit.V{other}))
+		f.move(acc[:1], r.combine(m, acc[:1], other))
 	}
 	if r.watchNaN {
-		any := f.GP32()
-		f.VMOVMSKPS(nan[0], any)
-		f.TESTL(any, any)
-		f.JE(operand.LabelRef("ordered"))
-		f.move(acc[:1], m.Load(m.KBits(nanBits(bits)), 1))
+		m.JumpIfNone(nan, "ordered")
+		f.move(acc[:1], m.Load(m.NaN(), 1))
 		f.Label("ordered")
 	}
 	result, err := f.ReturnIndex(0).Resolve()
@@ -159,15 +130,7 @@ func (r reduction) emit(f *file, bits, unroll int) {
 	} else {
 		f.VMOVSD(acc[0].AsX(), result.Addr)
 	}
-	f.VZEROUPPER()
-	f.RET()
-}
-
-func nanBits(bits int) uint64 {
-	if bits == 32 {
-		return 0x7fc00000
-	}
-	return 0x7ff8000000000000
+	f.end()
 }
 
 // combine folds two accumulators, whatever the terms are.
@@ -179,26 +142,23 @@ func (r reduction) combine(m *emit.Math, a, b emit.V) emit.V {
 }
 
 // lastStep folds the partial vector: lanes beyond the end take part with the start value.
-func (r reduction) lastStep(f *file, m *emit.Math, l *loop, acc, nan emit.V, mask, s reg.VecVirtual) {
-	in := make([]emit.V, len(l.inputs))
-	for i, p := range l.inputs {
-		in[i] = emit.V{f.maskedLoad(m, mask, p)}
-	}
+func (r reduction) lastStep(f *file, m *emit.Math, l *loop, acc emit.V, nan, mask emit.Mask, s reg.VecVirtual) {
+	in := l.loadPartial(mask)
 	if r.fused != nil { // zeros add nothing
 		f.move(acc, r.fused(m, acc, in))
 		return
 	}
 	if r.watchNaN {
-		f.move(nan, m.Or(nan, m.Compare(emit.Unordered, in[0], in[0])))
+		m.CopyMask(nan, m.Either(nan, m.Compare(emit.Unordered, in[0], in[0])))
 	}
 	x := in[0]
 	if r.term != nil {
 		x = r.term(m, in, emit.V{s})
 	}
 	start := m.Load(m.K(r.start), 1)
-	f.move(acc, r.accumulate(m, acc, m.Blend(emit.V{mask}, start, x)))
+	f.move(acc, r.accumulate(m, acc, m.Blend(mask, start, x)))
 	if r.store {
-		f.partialStore(m, x[0], l.dst, l.n)
+		f.partialStore(m, mask, x, l.dst, l.n)
 	}
 }
 

@@ -37,14 +37,14 @@ func (m *Math) format() format { return formats[m.Bits] }
 func (m *Math) oneBits() Operand { f := m.format(); return m.KBits(f.bias << f.mantissa) }
 
 // reduce writes x = n·ln 2 + r with n an integer and |r| ≤ ½ ln 2. It returns the biased sum n + magic, whose low
-// bits are the integer, and r in the registers of x.
-func (m *Math) reduce(x V) (biased, r V) {
+// bits are the integer, n, and r in the registers of x.
+func (m *Math) reduce(x V) (biased, n, r V) {
 	f := m.format()
 	biased = m.MulAdd(m.Load(m.K(1/math.Ln2), len(x)), x, m.K(f.magic))
-	n := m.Sub(biased, m.K(f.magic))
+	n = m.Sub(biased, m.K(f.magic))
 	r = m.MulSubFrom(x, n, m.K(f.ln2))
 	r = m.MulSubFrom(r, n, m.K(f.ln2Rest))
-	return biased, r
+	return biased, n, r
 }
 
 // powerOfTwo is 2ⁿ for the integer in the low bits of a biased sum; n must be the exponent of a normal number.
@@ -63,12 +63,15 @@ func (m *Math) exponential(r V, c []float64) V {
 }
 
 // ExpClamped is eˣ for expMin ≤ x ≤ expMax. The power of two is applied in two halves, so that a subnormal result is
-// rounded from one with full precision and an overflow happens once: e = (h + h·p)·2ⁿ/h with h = 2^(n/2).
+// rounded from one with full precision and an overflow happens once: e = (h + h·p)·2ⁿ/h with h = 2^(n/2). AVX-512 scales
+// by any power at once.
 func (m *Math) ExpClamped(x V) V {
 	f := m.format()
-	biased, r := m.reduce(x)
+	biased, n, r := m.reduce(x)
 	p := m.exponential(r, f.exp)
-	n := m.Sub(biased, m.K(f.magic))
+	if m.Wide {
+		return m.Scale(m.Add(p, m.K(1)), n)
+	}
 	half := m.MulAdd(n, m.shared(m.K(0.5), len(x)), m.K(f.magic))
 	rest := m.ISub(biased, half)
 	h := m.powerOfTwo(half)
@@ -86,7 +89,11 @@ func (m *Math) Exp(x V) V {
 // back by a product, does: e = (h + h·p)·2⁻ᵏ with h = 2ⁿ⁺ᵏ.
 func (m *Math) ExpNegative(x V) V {
 	f := m.format()
-	biased, r := m.reduce(m.ClampBelow(x, f.expMin))
+	x = m.ClampBelow(x, f.expMin)
+	if m.Wide {
+		return m.ExpClamped(x)
+	}
+	biased, _, r := m.reduce(x)
 	p := m.exponential(r, f.exp)
 	k := f.bias / 2
 	h := m.IAdd(m.ShiftLeft(biased, f.mantissa), m.KBits((f.bias+k)<<f.mantissa))
@@ -95,7 +102,7 @@ func (m *Math) ExpNegative(x V) V {
 
 // expm1Normal is eˣ − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1) where 2ⁿ is a normal number, but for the sign of zero.
 func (m *Math) expm1Normal(x V) V {
-	biased, r := m.reduce(x)
+	biased, _, r := m.reduce(x)
 	p := m.exponential(r, m.format().expm1)
 	s := m.powerOfTwo(biased)
 	return m.MulAdd(p, s, m.Sub(s, m.K(1)))
@@ -104,9 +111,8 @@ func (m *Math) expm1Normal(x V) V {
 // Expm1 is eˣ − 1. The largest exponent, bias + 1, is taken as bias and a doubling.
 func (m *Math) Expm1(x V) V {
 	f := m.format()
-	biased, r := m.reduce(m.Clamp(x, f.expm1Min, f.expMax))
+	biased, n, r := m.reduce(m.Clamp(x, f.expm1Min, f.expMax))
 	p := m.exponential(r, f.expm1)
-	n := m.Sub(biased, m.K(f.magic))
 	n = m.Add(m.MinOf(n, m.K(float64(f.bias))), m.K(f.magic))
 	s := m.powerOfTwo(n)
 	p = m.MulAdd(p, s, m.Sub(s, m.K(1)))
@@ -121,10 +127,10 @@ func (m *Math) Sigmoid(x V) V {
 	one := m.shared(m.K(1), len(x))
 	s := m.Add(e, one)
 	if m.Bits == 64 {
-		return m.Div(m.Blend(x, one, e), s)
+		return m.Div(m.Blend(m.Negative(x), one, e), s)
 	}
 	lost := m.Sub(e, m.Sub(s, one))
-	y := m.Div(m.Blend(x, one, e), s)
+	y := m.Div(m.Blend(m.Negative(x), one, e), s)
 	return m.MulSubFrom(y, lost, y)
 }
 
@@ -147,7 +153,7 @@ func (m *Math) Erf(x V) V {
 	}
 	a := m.ClampAbove(m.Abs(x), limit)
 	q := m.Neg(m.Polynomial(a, large))
-	biased, r := m.reduce(q)
+	biased, _, r := m.reduce(q)
 	e := m.exponential(r, m.format().exp)
 	s := m.powerOfTwo(biased)
 	e = m.MulAdd(e, s, s)

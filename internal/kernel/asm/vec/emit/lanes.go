@@ -1,5 +1,7 @@
-// Package emit writes vector arithmetic as AVX2+FMA instructions through avo. A function here is the readable form of a
-// kernel: it takes vectors, emits the instructions of one formula, and returns the vectors with the result.
+// Package emit writes vector arithmetic as AVX2+FMA or AVX-512 instructions through avo. A function here is the readable
+// form of a kernel: it takes vectors, emits the instructions of one formula, and returns the vectors with the result. The
+// formulas are the same for both sets of instructions; what differs is the width of a vector, where the truth of a lane is
+// kept (see Mask), and the few operations for which AVX-512 has an instruction of its own.
 package emit
 
 import (
@@ -16,13 +18,14 @@ import (
 type Math struct {
 	*build.Context
 	Bits      int
+	Wide      bool // 512-bit vectors and mask registers, else 256 bits
 	constants map[string]operand.Mem
 }
 
 // New returns emitters that add to c. Both element types of one file share its constants.
-func New(c *build.Context) (f32, f64 *Math) {
+func New(c *build.Context, wide bool) (f32, f64 *Math) {
 	constants := map[string]operand.Mem{}
-	return &Math{c, 32, constants}, &Math{c, 64, constants}
+	return &Math{c, 32, wide, constants}, &Math{c, 64, wide, constants}
 }
 
 // V is a group of vectors on which every instruction is emitted in turn, so that their latencies overlap.
@@ -41,14 +44,24 @@ func (c constant) at(int) operand.Op { return c.mem }
 func (m *Math) New(n int) V {
 	v := make(V, n)
 	for i := range v {
-		v[i] = m.YMM()
+		if m.Wide {
+			v[i] = m.ZMM()
+		} else {
+			v[i] = m.YMM()
+		}
 	}
 	return v
 }
 
-// Size is the size of an element in bytes, Width the number of elements of a vector.
+// Size is the size of an element in bytes, VectorBytes that of a vector, Width the number of elements of a vector.
 func (m *Math) Size() int  { return m.Bits / 8 }
-func (m *Math) Width() int { return 32 / m.Size() }
+func (m *Math) Width() int { return m.VectorBytes() / m.Size() }
+func (m *Math) VectorBytes() int {
+	if m.Wide {
+		return 64
+	}
+	return 32
+}
 
 // K is a floating-point constant in every lane, KBits one given by its bits.
 func (m *Math) K(v float64) Operand {
@@ -64,7 +77,11 @@ func (m *Math) KBits(bits uint64) Operand {
 	if !ok {
 		mem = m.StaticGlobal(name)
 		m.DataAttributes(attr.RODATA | attr.NOPTR)
-		for range m.Width() {
+		lanes := m.Width()
+		if m.Wide { // broadcast when it is loaded: Go aligns data to 32 bytes, so whole vectors would straddle cache lines
+			lanes = 1
+		}
+		for range lanes {
 			if m.Bits == 32 {
 				m.AppendDatum(operand.U32(bits))
 			} else {
@@ -79,7 +96,8 @@ func (m *Math) KBits(bits uint64) Operand {
 // instruction is an avo instruction of any number of operands, in Go's order: sources first, destination last.
 type instruction = func(ops ...operand.Op)
 
-func (m *Math) pick(single, double instruction) instruction {
+// pick is the form of an instruction for the elements of m.
+func pick[F any](m *Math, single, double F) F {
 	if m.Bits == 32 {
 		return single
 	}
@@ -98,7 +116,7 @@ func (m *Math) shared(k Operand, n int) V {
 
 // source loads a constant once where several vectors read it: the processor loads only two vectors a cycle.
 func (m *Math) source(b Operand, n int) Operand {
-	if _, ok := b.(constant); ok && n > 1 {
+	if _, ok := b.(constant); ok && (n > 1 || m.Wide) {
 		return m.shared(b, n)
 	}
 	return b
@@ -123,41 +141,48 @@ func (m *Math) into(f instruction, b Operand, a, dst V) V {
 	return dst
 }
 
-func (m *Math) Add(a V, b Operand) V { return m.two(m.pick(m.VADDPS, m.VADDPD), a, b) }
-func (m *Math) Sub(a V, b Operand) V { return m.two(m.pick(m.VSUBPS, m.VSUBPD), a, b) }
-func (m *Math) Mul(a V, b Operand) V { return m.two(m.pick(m.VMULPS, m.VMULPD), a, b) }
-func (m *Math) Div(a V, b Operand) V { return m.two(m.pick(m.VDIVPS, m.VDIVPD), a, b) }
-func (m *Math) And(a V, b Operand) V { return m.two(m.pick(m.VANDPS, m.VANDPD), a, b) }
-func (m *Math) Or(a V, b Operand) V  { return m.two(m.pick(m.VORPS, m.VORPD), a, b) }
-func (m *Math) Xor(a V, b Operand) V { return m.two(m.pick(m.VXORPS, m.VXORPD), a, b) }
+func (m *Math) Add(a V, b Operand) V { return m.two(pick(m, m.VADDPS, m.VADDPD), a, b) }
+func (m *Math) Sub(a V, b Operand) V { return m.two(pick(m, m.VSUBPS, m.VSUBPD), a, b) }
+func (m *Math) Mul(a V, b Operand) V { return m.two(pick(m, m.VMULPS, m.VMULPD), a, b) }
+func (m *Math) Div(a V, b Operand) V { return m.two(pick(m, m.VDIVPS, m.VDIVPD), a, b) }
+func (m *Math) And(a V, b Operand) V { return m.two(pick(m, m.VANDPS, m.VANDPD), a, b) }
+func (m *Math) Or(a V, b Operand) V  { return m.two(pick(m, m.VORPS, m.VORPD), a, b) }
+func (m *Math) Xor(a V, b Operand) V { return m.two(pick(m, m.VXORPS, m.VXORPD), a, b) }
 
 // MaxOf and MinOf return b where either operand is NaN and where both are zeros: the second operand passes through.
-func (m *Math) MaxOf(a V, b Operand) V { return m.two(m.pick(m.VMAXPS, m.VMAXPD), a, b) }
-func (m *Math) MinOf(a V, b Operand) V { return m.two(m.pick(m.VMINPS, m.VMINPD), a, b) }
+func (m *Math) MaxOf(a V, b Operand) V { return m.two(pick(m, m.VMAXPS, m.VMAXPD), a, b) }
+func (m *Math) MinOf(a V, b Operand) V { return m.two(pick(m, m.VMINPS, m.VMINPD), a, b) }
 
 // IAdd and ISub are integer sums of lanes.
-func (m *Math) IAdd(a V, b Operand) V { return m.two(m.pick(m.VPADDD, m.VPADDQ), a, b) }
-func (m *Math) ISub(a V, b Operand) V { return m.two(m.pick(m.VPSUBD, m.VPSUBQ), a, b) }
+func (m *Math) IAdd(a V, b Operand) V { return m.two(pick(m, m.VPADDD, m.VPADDQ), a, b) }
+func (m *Math) ISub(a V, b Operand) V { return m.two(pick(m, m.VPSUBD, m.VPSUBQ), a, b) }
 
 // MulAdd sets p = p·a + b, MulSubFrom sets p = p − a·b, AddMul sets p = p + a·b, each rounded once, and returns p.
 func (m *Math) MulAdd(p, a V, b Operand) V {
-	return m.into(m.pick(m.VFMADD213PS, m.VFMADD213PD), b, a, p)
+	return m.into(pick(m, m.VFMADD213PS, m.VFMADD213PD), b, a, p)
 }
 func (m *Math) MulSubFrom(p, a V, b Operand) V {
-	return m.into(m.pick(m.VFNMADD231PS, m.VFNMADD231PD), b, a, p)
+	return m.into(pick(m, m.VFNMADD231PS, m.VFNMADD231PD), b, a, p)
 }
 func (m *Math) AddMul(p, a V, b Operand) V {
-	return m.into(m.pick(m.VFMADD231PS, m.VFMADD231PD), b, a, p)
+	return m.into(pick(m, m.VFMADD231PS, m.VFMADD231PD), b, a, p)
 }
 
 // Load copies a constant into n registers.
 func (m *Math) Load(k Operand, n int) V {
 	d := m.New(n)
+	load := pick(m, m.VMOVUPS, m.VMOVUPD)
+	if _, ok := k.(constant); ok && m.Wide {
+		load = m.Broadcast
+	}
 	for i := range d {
-		m.pick(m.VMOVUPS, m.VMOVUPD)(k.at(i), d[i])
+		load(k.at(i), d[i])
 	}
 	return d
 }
+
+// Broadcast fills the vector that is its second operand with the element in memory that is its first.
+func (m *Math) Broadcast(ops ...operand.Op) { pick(m, m.VBROADCASTSS, m.VBROADCASTSD)(ops...) }
 
 // Copy returns a in registers of its own.
 func (m *Math) Copy(a V) V { return m.Load(a, len(a)) }
@@ -166,29 +191,32 @@ func (m *Math) Copy(a V) V { return m.Load(a, len(a)) }
 func (m *Math) Sqrt(a V) V {
 	d := m.New(len(a))
 	for i := range a {
-		m.pick(m.VSQRTPS, m.VSQRTPD)(a[i], d[i])
+		pick(m, m.VSQRTPS, m.VSQRTPD)(a[i], d[i])
 	}
 	return d
 }
 
-// Round rounds to an integer: mode 0 to the nearest even, 1 down, 2 up; 8 suppresses the inexact exception.
+// Round rounds to an integer: mode 0 to the nearest even, 1 down, 2 up, 3 towards 0; 8 suppresses the inexact exception.
 func (m *Math) Round(a V, mode uint8) V {
 	d := m.New(len(a))
 	for i := range a {
-		if m.Bits == 32 {
-			m.VROUNDPS(operand.U8(mode|8), a[i], d[i])
+		if m.Wide {
+			pick(m, m.VRNDSCALEPS, m.VRNDSCALEPD)(operand.U8(mode|8), a[i], d[i])
 		} else {
-			m.VROUNDPD(operand.U8(mode|8), a[i], d[i])
+			pick(m, m.VROUNDPS, m.VROUNDPD)(operand.U8(mode|8), a[i], d[i])
 		}
 	}
 	return d
 }
 
+// Scale is a·2ⁿ for integers n, rounded once. AVX-512 alone has it.
+func (m *Math) Scale(a V, n Operand) V { return m.two(pick(m, m.VSCALEFPS, m.VSCALEFPD), a, n) }
+
 // ShiftLeft and ShiftRight move the bits of each lane.
 func (m *Math) ShiftLeft(a V, n int) V {
 	d := m.New(len(a))
 	for i := range a {
-		m.pick(m.VPSLLD, m.VPSLLQ)(operand.U8(n), a[i], d[i])
+		pick(m, m.VPSLLD, m.VPSLLQ)(operand.U8(n), a[i], d[i])
 	}
 	return d
 }
@@ -196,43 +224,7 @@ func (m *Math) ShiftLeft(a V, n int) V {
 func (m *Math) ShiftRight(a V, n int) V {
 	d := m.New(len(a))
 	for i := range a {
-		m.pick(m.VPSRLD, m.VPSRLQ)(operand.U8(n), a[i], d[i])
-	}
-	return d
-}
-
-// Predicates of Compare (the quiet ones): the lane becomes all ones where a p b.
-const (
-	Equal        = 0
-	Less         = 17
-	LessEqual    = 18
-	Unordered    = 3
-	NotEqual     = 4
-	NotGreaterEq = 25
-	GreaterEqual = 29
-	Greater      = 30
-)
-
-// Compare sets a lane to all ones where the predicate holds for a and b.
-func (m *Math) Compare(p uint8, a V, b Operand) V {
-	d := m.New(len(a))
-	b = m.source(b, len(a))
-	for i := range a {
-		m.pick(m.VCMPPS, m.VCMPPD)(operand.U8(p), b.at(i), a[i], d[i])
-	}
-	return d
-}
-
-// Blend chooses b where the sign bit of mask is set, else a.
-func (m *Math) Blend(mask, a V, b Operand) V {
-	d := m.New(len(a))
-	b = m.source(b, len(a))
-	for i := range a {
-		if m.Bits == 32 {
-			m.VBLENDVPS(mask[i], b.at(i), a[i], d[i])
-		} else {
-			m.VBLENDVPD(mask[i], b.at(i), a[i], d[i])
-		}
+		pick(m, m.VPSRLD, m.VPSRLQ)(operand.U8(n), a[i], d[i])
 	}
 	return d
 }

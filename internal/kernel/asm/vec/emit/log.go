@@ -1,6 +1,10 @@
 package emit
 
-import "math"
+import (
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+)
 
 // split writes a positive normal u as 2ᵏ·v with √½ ≤ v < √2 and returns v, the biased exponent field of 2ᵏ, and k, less
 // which may be a constant or a vector: k = exponent − less.
@@ -56,14 +60,48 @@ func (m *Math) assemble(k, f V) V {
 
 // logSpecial replaces y by NaN where not u ≥ 0, by −∞ where u = 0, by +∞ where u = +∞.
 func (m *Math) logSpecial(y, u V) V {
+	if m.Wide {
+		// A digit for each class of u, lowest first: quiet NaN, signalling NaN, ±0, 1, −∞, +∞, negative, positive. 0 keeps
+		// y, 2 passes the NaN on, 3 is NaN, 4 is −∞, 5 is +∞.
+		return m.fix(y, u, 0x03530422)
+	}
 	inf := math.Inf(1)
-	y = m.Or(y, m.Compare(NotGreaterEq, u, m.K(0)))
+	y = m.NaNWhere(m.Compare(NotGreaterEq, u, m.K(0)), y)
 	y = m.Blend(m.Compare(Equal, u, m.K(0)), y, m.K(-inf))
 	return m.Blend(m.Compare(Equal, u, m.K(inf)), y, m.K(inf))
 }
 
+// fix replaces y in place by what the table says of the class of u.
+func (m *Math) fix(y, u V, table uint64) V {
+	t := m.shared(m.KBits(table), 1)[0]
+	for i := range y {
+		pick(m, m.VFIXUPIMMPS, m.VFIXUPIMMPD)(operand.U8(0), t, u[i], y[i])
+	}
+	return y
+}
+
+// splitWide is split by the instructions that AVX-512 has for it, for any positive u.
+func (m *Math) splitWide(u V) (v, k V) {
+	v, k = m.New(len(u)), m.New(len(u))
+	for i := range u {
+		pick(m, m.VGETMANTPS, m.VGETMANTPD)(operand.U8(0), u[i], v[i]) // 1 ≤ v < 2
+		pick(m, m.VGETEXPPS, m.VGETEXPPD)(u[i], k[i])
+	}
+	large := m.Compare(GreaterEqual, v, m.K(math.Sqrt2))
+	half, one := m.shared(m.K(0.5), 1)[0], m.shared(m.K(1), 1)[0]
+	for i := range u {
+		pick(m, m.VMULPS, m.VMULPD)(half, v[i], large[i], v[i])
+		pick(m, m.VADDPS, m.VADDPD)(one, k[i], large[i], k[i])
+	}
+	return v, k
+}
+
 // Log is ln x.
 func (m *Math) Log(x V) V {
+	if m.Wide {
+		v, k := m.splitWide(x)
+		return m.logSpecial(m.assemble(k, m.Sub(v, m.K(1))), x)
+	}
 	f := m.format()
 	subnormal := m.Compare(Less, x, m.K(f.minNormal))
 	u := m.Blend(subnormal, x, m.Mul(x, m.K(math.Ldexp(1, f.rescale))))
@@ -79,10 +117,15 @@ func (m *Math) Log1p(x V) V {
 	u := m.Add(x, one)
 	b := m.Sub(u, one)
 	c := m.Add(m.Sub(one, m.Sub(u, b)), m.Sub(x, b))
+	if m.Wide {
+		v, k := m.splitWide(u)
+		f := m.Add(m.Scale(c, m.Sub(m.shared(m.K(0), len(k)), k)), m.Sub(v, one))
+		return m.Or(m.logSpecial(m.assemble(k, f), u), m.SignOf(x))
+	}
 	v, field, k := m.split(u, m.exponentBias(false))
 	f := m.format()
 	inverse := m.ISub(m.shared(m.KBits(2*f.bias<<f.mantissa), len(x)), field)
-	inverse = m.Blend(inverse, inverse, m.K(0)) // where 2⁻ᵏ is not a normal number, c is 0 anyway
+	inverse = m.Blend(m.Negative(inverse), inverse, m.K(0)) // where 2⁻ᵏ is not a normal number, c is 0 anyway
 	y := m.assemble(k, m.MulAdd(c, inverse, m.Sub(v, m.K(1))))
 	return m.Or(m.logSpecial(y, u), m.SignOf(x))
 }
@@ -93,8 +136,8 @@ func (m *Math) Softplus(x V) V {
 	e := m.ExpNegative(m.Or(x, m.signBit()))
 	large := m.Compare(Greater, e, m.K(math.Sqrt2-1))
 	g := m.Blend(large, e, m.Mul(m.Sub(e, m.K(1)), m.K(0.5)))
-	t := m.Add(m.tail(g), m.And(large, m.K(f.ln2Lo)))
-	hi := m.And(large, m.K(f.ln2Hi))
+	t := m.Add(m.tail(g), m.Where(large, m.K(f.ln2Lo)))
+	hi := m.Where(large, m.K(f.ln2Hi))
 	y := m.Add(hi, m.Add(g, t))
 	return m.Add(y, m.ClampBelow(x, 0))
 }

@@ -36,7 +36,7 @@ func (m *Math) sinCos(x V, quarters uint64) V {
 	z := m.Mul(r, r)
 	c := m.MulAdd(m.Polynomial(z, append([]float64{-0.5}, cosine...)), z, m.K(1))
 	s := m.MulAdd(m.Mul(m.Polynomial(z, sine), z), r, r)
-	y := m.Blend(m.ShiftLeft(biased, m.Bits-1), s, c)
+	y := m.Blend(m.Negative(m.ShiftLeft(biased, m.Bits-1)), s, c)
 	flip := m.And(m.ShiftLeft(biased, m.Bits-2), m.signBit())
 	return m.Xor(y, flip)
 }
