@@ -1,39 +1,43 @@
-// Package autodiff derives gradients: the gradient of an expression is an expression.
+// Package autodiff derives derivatives: the derivative of an expression is an expression.
 //
 // The one idea: reverse mode walks the nodes from the result down and asks each operator's rule for the cotangents of its
-// operands, as ordinary nodes. Nothing is executed. What comes out can be printed, compiled, differentiated again.
+// operands, forward mode walks them upwards with tangents, and both make ordinary nodes. Nothing is executed. What comes out can
+// be printed, compiled, differentiated again: HVP, Jacobian and Hessian are compositions of the two, and so is whatever a model
+// needs of gradients of gradients.
 //
-// Words. The root is the node that is differentiated; a cotangent is the derivative of the root (contracted with the seed) by
-// a node, of that node's type; VJP, the vector-Jacobian product, is what an operator's rule computes. A cotangent that is zero
-// because nothing flows stays nil and costs nothing.
+// Words. The root y is the node that is differentiated. A cotangent is the derivative of the root (contracted with the seed) by a
+// node, of that node's type; VJP, the vector-Jacobian product dyᵀ·J, is what an operator's rule computes. A tangent is the
+// derivative of a node along a direction in which the nodes asked for move, of that node's type; JVP is the Jacobian-vector product
+// J·dx. A cotangent or tangent that is zero because nothing flows stays nil and costs nothing.
 package autodiff
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 )
 
-// Options are the less common wishes of a gradient. The zero value is what Grad uses.
+// Options are the less common wishes of a derivative. The zero value is what the functions of the same names use.
 type Options struct {
-	// Seed is the cotangent of the root, of the root's type; nil means 1, for which the root must be a scalar.
+	// Seed is the cotangent of the root, of the root's type; nil means 1, for which the root must be a scalar. Grad alone reads it.
 	Seed *graph.Node
 
 	// AllowUnused gives zeros for nodes that the root does not depend on, instead of an error.
 	AllowUnused bool
 }
 
-// Grad returns the gradients of the scalar root y by each of the nodes wrt, each of its node's type. y and wrt are float32 or
-// float64. Before differentiating, y is rewritten into a more stable form (ops.Rules), never looking through a node in wrt:
-// that, and what it is computed from, stays as written. It is not rewritten at all if wrt has a constant, whose value rules may look at.
+// Grad returns the gradients ∂y/∂w of the scalar root y by each of the nodes wrt, each of its node's type. y and wrt are float32 or
+// float64; wrt may be leaves, inner nodes or constants. Before differentiating, y is rewritten into a more stable form (ops.Rules), never
+// looking through a node in wrt: that, and what it is computed from, stays as written. It is not rewritten at all if wrt has a
+// constant, whose value rules may look at.
 //
 // What cannot be differentiated comes back as nodes that carry the error: a root that is not a scalar, a node the root does not
-// depend on, an operator without a gradient.
+// depend on, an operator without a gradient, which is named with the line that applied it.
 func Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node { return Options{}.Grad(y, wrt...) }
 
-// VJP returns the vector-Jacobian products of y with the cotangent dy, which has y's type: the gradients of Σ dy⊙y by each of wrt.
+// VJP returns the vector-Jacobian products dyᵀ·∂y/∂w, each of w's type, with the cotangent dy, which has y's type: the gradients of
+// Σ dy⊙y by each of wrt.
 func VJP(y, dy *graph.Node, wrt ...*graph.Node) []*graph.Node {
 	return Options{Seed: dy}.Grad(y, wrt...)
 }
@@ -41,67 +45,43 @@ func VJP(y, dy *graph.Node, wrt ...*graph.Node) []*graph.Node {
 // Grad is the function Grad with options.
 func (o Options) Grad(y *graph.Node, wrt ...*graph.Node) []*graph.Node {
 	if err := o.check(y, wrt); err != nil {
-		return invalid(err, y, wrt)
+		return invalid("grad", err, y, wrt)
 	}
-	roots := byMode(y, wrt)
-	modes := make([]reverse, len(roots))
+	seed := o.Seed
+	if seed == nil {
+		seed = y.Graph().Full(y.DType(), 1)
+	}
+	d := derive([]*graph.Node{y}, wrt)
+	var grads []*graph.Node
 	var err error
 	y.Graph().Derive(func(rule func(*graph.Node)) {
-		for i := 0; i < len(roots) && err == nil; i++ {
-			modes[i].rule = rule
-			err = modes[i].run(roots[i], o.Seed, wrt)
-		}
+		grads, err = d.pull(rule, []*graph.Node{seed})
 	})
 	if err != nil {
-		return invalid(err, y, wrt)
+		return invalid("grad", err, y, wrt)
 	}
-	grads := make([]*graph.Node, len(wrt))
 	for i, w := range wrt {
-		train, eval := modes[0].cotangent[w.ID()], modes[len(modes)-1].cotangent[w.ID()]
-		switch {
-		case train == eval:
-			grads[i] = train
-		case train == nil:
-			grads[i] = ops.ByMode(ops.ZerosLike(w), eval)
-		case eval == nil:
-			grads[i] = ops.ByMode(train, ops.ZerosLike(w))
-		default:
-			grads[i] = ops.ByMode(train, eval)
+		if grads[i] == nil {
+			grads[i] = o.nothing("grad", d, y, w, w.Type())
 		}
-		if grads[i] != nil {
-			continue
-		}
-		if o.AllowUnused {
-			grads[i] = ops.ZerosLike(w)
-			continue
-		}
-		how := "does not depend on it; pass autodiff.Options{AllowUnused: true} if zeros are meant"
-		if modes[0].reached[w.ID()] || modes[len(modes)-1].reached[w.ID()] {
-			how = "depends on it only through operators that pass no gradient (comparisons, integer results, stopgradient)"
-		}
-		grads[i] = invalid(graph.Errorf(graph.ErrGradient, "%s, declared at %v: the root %s %s", nameOf(w), w.Pos(), y, how), y, wrt[i:i+1])[0]
 	}
 	return grads
 }
 
-// byMode returns y, or if it differs between the modes, what it is in training and what it is in evaluation. Each is
-// differentiated by itself: a zero cotangent that reached the other side would be NaN behind a pole, and work.
-func byMode(y *graph.Node, wrt []*graph.Node) []*graph.Node {
-	isByMode := func(n *graph.Node) bool { return n.Is(ops.ByModeDef) }
-	if !slices.ContainsFunc(graph.Reachable(y), isByMode) {
-		return []*graph.Node{y}
+// nothing is the derivative of y by w, of type t, where nothing flows: zeros, or the error that says why.
+func (o Options) nothing(what string, d *derivation, y, w *graph.Node, t graph.Type) *graph.Node {
+	if o.AllowUnused {
+		return zeros(y.Graph(), t)
 	}
-	var sides []*graph.Node
-	for side := range 2 {
-		r := graph.Rebuild{Keep: wrt, Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
-			if isByMode(n) {
-				return in[side]
-			}
-			return nil
-		}}
-		sides = append(sides, r.Run(y)[0])
+	how := "does not depend on it; pass autodiff.Options{AllowUnused: true} if zeros are meant"
+	if d.reaches(w) {
+		how = "depends on it only through operators that pass no gradient (comparisons, integer results, stopgradient)"
 	}
-	return sides
+	return invalid(what, graph.Errorf(graph.ErrGradient, "%s, declared at %v: the root %s %s", nameOf(w), w.Pos(), y, how), y, []*graph.Node{w})[0]
+}
+
+func zeros(g *graph.Graph, t graph.Type) *graph.Node {
+	return ops.BroadcastTo(g.Full(t.DType, 0), t.Shape...)
 }
 
 func nameOf(n *graph.Node) string {
@@ -111,20 +91,18 @@ func nameOf(n *graph.Node) string {
 	return n.String()
 }
 
-func invalid(err error, y *graph.Node, wrt []*graph.Node) []*graph.Node {
+// invalid is a list of nodes, one for each of wrt, that carry err.
+func invalid(what string, err error, y *graph.Node, wrt []*graph.Node) []*graph.Node {
 	list := make([]*graph.Node, len(wrt))
 	for i := range wrt {
-		list[i] = graph.Invalid(err, "grad("+y.String()+")", y)
+		list[i] = graph.Invalid(err, what+"("+y.String()+")", y)
 	}
 	return list
 }
 
 func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
-	if err := y.Err(); err != nil {
+	if err := checkTypes(y, wrt); err != nil {
 		return err
-	}
-	if !y.DType().IsFloat() {
-		return graph.Errorf(graph.ErrDType, "the root is %v; only float32 and float64 have gradients", y.Type())
 	}
 	switch {
 	case o.Seed == nil && y.Shape().Rank() != 0:
@@ -135,6 +113,17 @@ func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
 		return graph.Errorf(graph.ErrGraph, "the seed belongs to another graph than the root")
 	case o.Seed != nil && !o.Seed.Type().Identical(y.Type()):
 		return graph.Errorf(graph.ErrGradient, "the seed is %v, the root %v; they must be alike", o.Seed.Type(), y.Type())
+	}
+	return nil
+}
+
+// checkTypes says why y has no derivatives by wrt, whatever the mode.
+func checkTypes(y *graph.Node, wrt []*graph.Node) error {
+	if err := y.Err(); err != nil {
+		return err
+	}
+	if !y.DType().IsFloat() {
+		return graph.Errorf(graph.ErrDType, "the root is %v; only float32 and float64 have gradients", y.Type())
 	}
 	for i, w := range wrt {
 		switch {
@@ -149,142 +138,81 @@ func (o Options) check(y *graph.Node, wrt []*graph.Node) error {
 	return nil
 }
 
-// reverse is one backward pass. Its slices are indexed by node id.
-type reverse struct {
-	rule      func(forward *graph.Node) // says whose gradient the nodes to come are
-	reached   []bool                    // whether the root depends on the node, in whatever way
-	onPath    []bool                    // whether the node depends on one of wrt
-	cotangent []*graph.Node             // accumulated so far
-	parts     [][]*graph.Node           // of tuples: the cotangents of the parts
+// derivation is the derivatives of some roots by some nodes, which may be asked for with many seeds: what does not depend on the
+// seed is done once.
+type derivation struct {
+	wrt  []*graph.Node
+	span span   // the roots rewritten, for forward mode
+	mode []span // for reverse mode: what the roots are in training and in evaluation, or one if that is the same
 }
 
-func (r *reverse) run(y, seed *graph.Node, wrt []*graph.Node) error {
-	g := y.Graph()
+// span is the part of a graph between some roots and the nodes wrt. Slices about nodes are indexed by their id less base.
+type span struct {
+	roots  []*graph.Node
+	nodes  []*graph.Node // in order: at least those the roots depend on that depend on one of wrt
+	base   int
+	onPath []bool // whether the node depends on one of wrt
+}
+
+func derive(roots, wrt []*graph.Node) *derivation {
+	d := &derivation{wrt: wrt}
 	stabilise := graph.Rebuild{Rules: ops.Rules(), Keep: wrt}
 	for _, w := range wrt {
 		if w.Kind() == graph.Constant {
 			stabilise.Rules = nil // x·1 must not become x where the derivative by the 1 is asked for
 		}
 	}
-	root := stabilise.Run(y)[0]
-	if seed == nil {
-		seed = g.Full(root.DType(), 1)
+	d.span = between(stabilise.Run(roots...), wrt)
+	// In reverse mode each mode is differentiated by itself: a zero cotangent that reached the other side would be NaN behind a
+	// pole, and work.
+	if !slices.ContainsFunc(d.span.nodes, isByMode) {
+		d.mode = []span{d.span}
+		return d
 	}
-	nodes := graph.Reachable(root)
-	size := root.ID() + 1
-	for _, w := range wrt {
-		size = max(size, w.ID()+1)
-	}
-	r.reached = make([]bool, size)
-	r.onPath = make([]bool, size)
-	r.cotangent = make([]*graph.Node, size)
-	r.parts = make([][]*graph.Node, size)
-	for _, w := range wrt {
-		r.onPath[w.ID()] = true
-	}
-	for _, n := range nodes {
-		r.reached[n.ID()] = true
-		for _, x := range n.Inputs() {
-			if r.onPath[x.ID()] {
-				r.onPath[n.ID()] = true
+	for side := range 2 {
+		r := graph.Rebuild{Keep: wrt, Rules: stabilise.Rules, Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+			if isByMode(n) {
+				return in[side]
 			}
-		}
+			return nil
+		}}
+		d.mode = append(d.mode, between(r.Run(roots...), wrt))
 	}
-	r.cotangent[root.ID()] = seed
-	for i := len(nodes) - 1; i >= 0; i-- {
-		n := nodes[i]
-		if !r.onPath[n.ID()] || n.Kind() != graph.Op {
-			continue
-		}
-		if err := r.node(n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d
 }
 
-// node passes the cotangent of n on to its operands.
-func (r *reverse) node(n *graph.Node) error {
-	r.rule(n)
-	dy := r.cotangent[n.ID()]
-	if r.parts[n.ID()] != nil {
-		dy = tupleCotangent(n, r.parts[n.ID()])
+func isByMode(n *graph.Node) bool { return n.Is(ops.ByModeDef) }
+
+// between is the span of all that the roots depend on.
+func between(roots, wrt []*graph.Node) span {
+	s := span{roots: roots, nodes: graph.Reachable(roots...)}
+	size := 0
+	for _, n := range append(slices.Clip(roots), wrt...) {
+		size = max(size, n.ID()+1)
 	}
-	if dy == nil || n.Def().Traits.Has(graph.Discrete) && n.Def().VJP == nil {
-		return nil
-	}
-	if n.Is(ops.GetDef) {
-		r.addPart(n, dy)
-		return nil
-	}
-	if n.Def().VJP == nil {
-		return graph.Locate(graph.Errorf(graph.ErrGradient, "operator %s offers no gradient (Def.VJP is nil); ops.StopGradient cuts it off where none is wanted", n.Def().Name), n)
-	}
-	var dx []*graph.Node
-	if err := protect(n, func() { dx = n.Def().VJP(n, dy) }); err != nil {
-		return err
-	}
-	if len(dx) != len(n.Inputs()) {
-		return ruleError(n, "returned %d cotangents for %d operands", len(dx), len(n.Inputs()))
-	}
-	for i, x := range n.Inputs() {
-		switch {
-		case dx[i] == nil || !r.onPath[x.ID()]:
-			continue
-		case dx[i].Err() != nil:
-			return dx[i].Err()
-		case dx[i].Graph() != n.Graph():
-			return ruleError(n, "returned a cotangent of another graph for operand %d", i)
-		case !dx[i].Type().Identical(x.Type()):
-			return ruleError(n, "returned a cotangent of type %v for operand %d, which is %v", dx[i].Type(), i, x.Type())
-		}
-		r.add(x, dx[i])
-	}
-	return nil
+	s.mark(size, wrt)
+	return s
 }
 
-// protect runs a rule, which may belong to a user, and makes an error of a panic in it.
-func protect(n *graph.Node, rule func()) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = ruleError(n, "panicked: %v", p)
-		}
-	}()
-	rule()
-	return nil
-}
-
-func ruleError(n *graph.Node, format string, args ...any) error {
-	return graph.Locate(graph.Errorf(graph.ErrOperator, "the gradient rule of %s %s", n.Def().Name, fmt.Sprintf(format, args...)), n)
-}
-
-func (r *reverse) add(x, dx *graph.Node) {
-	if sum := r.cotangent[x.ID()]; sum != nil {
-		dx = ops.Add(sum, dx)
+func (s *span) mark(size int, wrt []*graph.Node) {
+	s.onPath = make([]bool, size)
+	for _, w := range wrt {
+		s.onPath[w.ID()-s.base] = true
 	}
-	r.cotangent[x.ID()] = dx
-}
-
-// addPart collects the cotangent of one part of a tuple.
-func (r *reverse) addPart(get, dy *graph.Node) {
-	tuple := get.In(0)
-	if r.parts[tuple.ID()] == nil {
-		r.parts[tuple.ID()] = make([]*graph.Node, len(tuple.Type().Tuple))
-	}
-	i := ops.Part(get)
-	if sum := r.parts[tuple.ID()][i]; sum != nil {
-		dy = ops.Add(sum, dy)
-	}
-	r.parts[tuple.ID()][i] = dy
-}
-
-// tupleCotangent makes one node of the cotangents of the parts; a part that none flows to gets zeros.
-func tupleCotangent(n *graph.Node, parts []*graph.Node) *graph.Node {
-	full := make([]*graph.Node, len(parts))
-	for i, p := range parts {
-		if full[i] = p; p == nil {
-			full[i] = ops.ZerosLike(ops.Get(n, i))
+	for _, n := range s.nodes {
+		if slices.ContainsFunc(n.Inputs(), s.has) {
+			s.onPath[n.ID()-s.base] = true
 		}
 	}
-	return ops.Tuple(full...)
+}
+
+// has reports whether n depends on one of wrt.
+func (s *span) has(n *graph.Node) bool { return n.ID() >= s.base && s.onPath[n.ID()-s.base] }
+
+// reaches reports whether a root depends on w, in whatever way.
+func (d *derivation) reaches(w *graph.Node) bool {
+	return slices.ContainsFunc(d.mode, func(s span) bool {
+		_, found := slices.BinarySearchFunc(s.nodes, w.ID(), func(n *graph.Node, id int) int { return n.ID() - id })
+		return found
+	})
 }

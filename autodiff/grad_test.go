@@ -375,13 +375,13 @@ func TestWrongRules(t *testing.T) {
 	}{
 		"count": {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{dy, dy} }, "returned 2 cotangents for 1 operands"},
 		"none":  {func(n, dy *graph.Node) []*graph.Node { return nil }, "returned 0 cotangents for 1 operands"},
-		"type":  {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Sum(dy)} }, "returned a cotangent of type float64 for operand 0, which is float64(2)"},
-		"dtype": {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Cast(dy, graph.Float32)} }, "returned a cotangent of type float32(2)"},
+		"type":  {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Sum(dy)} }, "returned a cotangent for operand 0 of type float64, which must be float64(2)"},
+		"dtype": {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Cast(dy, graph.Float32)} }, "returned a cotangent for operand 0 of type float32(2)"},
 		"panic": {func(n, dy *graph.Node) []*graph.Node { panic("oh dear") }, "panicked: oh dear"},
 		"error": {func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Reshape(dy, 3)} }, "has 2 elements"},
 		"other": {func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{graph.New().Input("x", graph.Float64, 2)}
-		}, "returned a cotangent of another graph"},
+		}, "returned a cotangent for operand 0 that belongs to another graph"},
 		"nil": {nil, "offers no gradient"},
 	} {
 		d := &graph.Def{Name: "mine", Infer: func(_ any, in []graph.Type) (graph.Type, error) { return in[0], nil }, VJP: c.rule}
