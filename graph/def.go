@@ -29,6 +29,11 @@ type Def struct {
 	// Pointwise, if set, gives the operator over blocks of elements, so that the compiler can fuse it.
 	Pointwise *Pointwise
 
+	// Expand, if set, writes the operator as a composition of operators that have no Expand themselves, of the same value within
+	// rounding; nil where it stays as it is. The compiler puts it in the operator's place, so that it fuses and shares subexpressions with gradients. The operator
+	// still has an Eval or a Pointwise: the plain formula, which the composition is compared with.
+	Expand func(attr any, in []*Node) *Node
+
 	// Scratch is an upper bound of the bytes of working memory that Eval wants in Call.Scratch.
 	Scratch func(attr any, in []Type) Dim
 
@@ -40,10 +45,16 @@ type Def struct {
 }
 
 // Pointwise computes one element of the result from one element of each operand, over blocks. dst may be one of the operands;
-// operands of length 1 are scalars, all others have dst's length. At most four operands. An operator with a Pointwise needs no Eval.
+// operands of length 1 are scalars, all others have dst's length. At most four operands. The functions may be called from several
+// goroutines at a time, and must not keep the slices. An operator with a Pointwise needs no Eval.
+//
+// Operands and result have one element type, which a function is for; nil means that the operator is not offered for it.
 type Pointwise struct {
-	F32 func(attr any, dst []float32, in [][]float32)
-	F64 func(attr any, dst []float64, in [][]float64)
+	F32  func(attr any, dst []float32, in [][]float32)
+	F64  func(attr any, dst []float64, in [][]float64)
+	I32  func(attr any, dst []int32, in [][]int32)
+	I64  func(attr any, dst []int64, in [][]int64)
+	Bool func(attr any, dst []bool, in [][]bool)
 }
 
 // Trait is a set of facts about an operator.
@@ -80,8 +91,7 @@ type Call struct {
 	// must depend on the problem alone, so that results do not depend on the number of workers. It may be nil.
 	Parallel func(parts int, do func(part int))
 
-	blocks32 [][]float32 // working memory of pointwise operators
-	blocks64 [][]float64
+	blocks any // of a pointwise operator, [][]T of its element type: working memory
 }
 
 // Sample describes operands for testing an operator: gradients are checked by finite differences at random values from it.

@@ -23,44 +23,62 @@ func (d *Def) Run(c *Call) error {
 	if err := d.CanCompute(c.Out[0].DType); err != nil {
 		return err
 	}
-	if c.Out[0].DType == Float32 {
-		if c.blocks32 == nil {
-			c.blocks32 = make([][]float32, len(c.In))
-		}
-		runPointwise(c, c.blocks32, d.Pointwise.F32)
-		return nil
+	switch p := d.Pointwise; c.Out[0].DType {
+	case Float32:
+		runPointwise(c, p.F32)
+	case Float64:
+		runPointwise(c, p.F64)
+	case Int32:
+		runPointwise(c, p.I32)
+	case Int64:
+		runPointwise(c, p.I64)
+	default:
+		runPointwise(c, p.Bool)
 	}
-	if c.blocks64 == nil {
-		c.blocks64 = make([][]float64, len(c.In))
-	}
-	runPointwise(c, c.blocks64, d.Pointwise.F64)
 	return nil
 }
 
 // CanCompute returns nil if the operator can compute results of the given element type, else an error that says what is missing.
 func (d *Def) CanCompute(dtype DType) error {
-	switch {
-	case d.Eval != nil || d.Traits.Has(View):
+	if d.Eval != nil || d.Traits.Has(View) {
 		return nil
-	case d.Pointwise == nil:
-		return Errorf(ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", d.Name)
-	case dtype == Float32 && d.Pointwise.F32 != nil || dtype == Float64 && d.Pointwise.F64 != nil:
-		return nil
-	case dtype == Float32:
-		return Errorf(ErrOperator, "operator %s offers no block function for float32 (Def.Pointwise.F32 is nil)", d.Name)
-	case dtype == Float64:
-		return Errorf(ErrOperator, "operator %s offers no block function for float64 (Def.Pointwise.F64 is nil)", d.Name)
 	}
-	return Errorf(ErrOperator, "operator %s computes %v, which a Pointwise cannot; it needs an Eval", d.Name, dtype)
+	p := d.Pointwise
+	if p == nil {
+		return Errorf(ErrOperator, "operator %s offers no way to compute it (neither Eval nor Pointwise)", d.Name)
+	}
+	var offered bool
+	switch dtype {
+	case Float32:
+		offered = p.F32 != nil
+	case Float64:
+		offered = p.F64 != nil
+	case Int32:
+		offered = p.I32 != nil
+	case Int64:
+		offered = p.I64 != nil
+	case Bool:
+		offered = p.Bool != nil
+	}
+	if !offered {
+		return Errorf(ErrOperator, "operator %s offers no block function for %v (Def.Pointwise.%s is nil)", d.Name, dtype,
+			map[DType]string{Float32: "F32", Float64: "F64", Int32: "I32", Int64: "I64", Bool: "Bool"}[dtype])
+	}
+	return nil
 }
 
 // runPointwise walks the result in runs along which every operand either advances by one element or stands still, and calls f
-// for each run. block is working memory, kept in the Call so that nothing is allocated.
-func runPointwise[T float32 | float64](c *Call, block [][]T, f func(attr any, dst []T, in [][]T)) {
+// for each run. The slices of a run are kept in the Call so that nothing is allocated.
+func runPointwise[T float32 | float64 | int32 | int64 | bool](c *Call, f func(attr any, dst []T, in [][]T)) {
 	out := c.Out[0]
 	dst := Elements[T](out)
 	if len(dst) == 0 {
 		return
+	}
+	block, ok := c.blocks.([][]T)
+	if !ok {
+		block = make([][]T, len(c.In))
+		c.blocks = block
 	}
 	var w Walk
 	w.Plan(out.Shape, c.In)
@@ -72,7 +90,7 @@ func runPointwise[T float32 | float64](c *Call, block [][]T, f func(attr any, ds
 			}
 			block[i] = Elements[T](x)[at : at+length]
 		}
-		f(c.Attr, dst[w.Pos:w.Pos+w.Run], block[:len(c.In)])
+		f(c.Attr, dst[w.Pos:w.Pos+w.Run], block)
 		if !w.Next() {
 			return
 		}

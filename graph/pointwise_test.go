@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -114,6 +115,30 @@ func TestPointwiseAllocatesNothing(t *testing.T) {
 	}
 }
 
+// Integers and booleans are computed in their own type.
+func TestPointwiseOfIntegersAndBooleans(t *testing.T) {
+	d := &graph.Def{Name: "last", Infer: sameTypes, Pointwise: &graph.Pointwise{
+		I32:  func(_ any, dst []int32, in [][]int32) { copy(dst, in[1]) },
+		I64:  func(_ any, dst []int64, in [][]int64) { copy(dst, in[1]) },
+		Bool: func(_ any, dst []bool, in [][]bool) { copy(dst, in[1]) },
+	}}
+	for _, v := range []any{[]int32{1 << 30, -7}, []int64{1<<53 + 1, -7}, []bool{true, false}} {
+		want, err := graph.ArrayOf(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := graph.NewArray(want.DType, 3, 2)
+		if err := d.Run(&graph.Call{Out: []graph.Array{out}, In: []graph.Array{graph.NewArray(want.DType), want}}); err != nil {
+			t.Fatal(err)
+		}
+		for row := range 3 {
+			if got := out.Bytes()[row*len(want.Bytes()):][:len(want.Bytes())]; !bytes.Equal(got, want.Bytes()) {
+				t.Errorf("%v: row %d is %v, want %v", want.DType, row, got, want.Bytes())
+			}
+		}
+	}
+}
+
 // What an operator does not offer, Run says.
 func TestRunWhatIsNotOffered(t *testing.T) {
 	f64 := graph.NewArray(graph.Float64, 2)
@@ -130,7 +155,7 @@ func TestRunWhatIsNotOffered(t *testing.T) {
 	}{
 		{&graph.Def{Name: "empty"}, graph.Float32, 1, "neither Eval nor Pointwise"},
 		{only32, graph.Float64, 1, "no block function for float64"},
-		{add, graph.Int64, 1, "which a Pointwise cannot"},
+		{add, graph.Int64, 1, "no block function for int64 (Def.Pointwise.I64 is nil)"},
 		{add, graph.Float32, 5, "5 operands"},
 	} {
 		var in []graph.Array

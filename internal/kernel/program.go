@@ -32,9 +32,10 @@ type Step[T Float] struct {
 	A, B, C Ref
 	Imm     T // the value of an operand that is Imm
 
-	// Func is the function of OpCall: it sets each element of dst from those of a, b and c, which are of the same length.
-	// Operands that are zero Refs arrive as nil. It must not keep the slices, and be safe for concurrent use.
-	Func func(dst, a, b, c []T)
+	// Func is the function of OpCall: it sets each element of dst from those of the operands, A, B and C as far as they are
+	// not zero Refs. An operand has dst's length, or length 1 where it is one number for all elements; dst may be one of them.
+	// It must not keep the slices, and be safe for concurrent use.
+	Func func(dst []T, in [][]T)
 }
 
 // A Ref names an operand of a step: a register, an argument or the step's immediate. The zero Ref is none.

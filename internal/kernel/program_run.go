@@ -12,6 +12,7 @@ type Workspace[T Float] struct {
 	rows      []T // a Row argument repeated for as many rows as a block holds, programBlock each
 	columns   []T // a Column argument spread over a block
 	spill     [3][]T
+	call      [3][]T // the operands of a call
 	sums      pairwise[T]
 	values    []value[T] // the arguments, resolved for the current block
 }
@@ -267,11 +268,16 @@ func (r *run[T]) ternary(s *Step[T], dst []T, a value[T], n int) {
 		r.v.selectValues(dst, r.slice(a, 0, n), r.slice(b, 1, n), r.slice(c, 2, n))
 		return
 	}
-	var in [3][]T
+	in := r.w.call[:0]
 	for k, f := range [3]Ref{s.A, s.B, s.C} {
-		if f != 0 {
-			in[k] = r.slice(r.operand(f, s.Imm, n), k, n)
+		if f == 0 {
+			continue
 		}
+		x := r.operand(f, s.Imm, n)
+		if x.data == nil {
+			x.data = r.slice(x, k, 1)
+		}
+		in = append(in, x.data)
 	}
-	s.Func(dst, in[0], in[1], in[2])
+	s.Func(dst, in)
 }

@@ -42,9 +42,10 @@ func randomProgram[T Float](rng *rand.Rand, access []Access) *Program[T] {
 	}
 	for range 1 + rng.IntN(6) {
 		s := Step[T]{Op: programOps[rng.IntN(len(programOps))], A: operand(), B: operand(), C: operand(), Imm: T(rng.IntN(5)) - 2}
-		s.Func = func(dst, a, b, c []T) {
+		s.Func = func(dst []T, in [][]T) {
+			at := func(k, i int) T { return in[k][min(i, len(in[k])-1)] }
 			for i := range dst {
-				dst[i] = a[i] + 2*b[i] - c[i]
+				dst[i] = at(0, i) + 2*at(1, i) - at(2, i)
 			}
 		}
 		k := rng.IntN(live + 1)
@@ -119,7 +120,7 @@ func programMatchesSteps[T Float](t *testing.T) {
 					case s.Op == OpSelect:
 						v.selectValues(one, []T{a}, []T{b}, []T{c})
 					default:
-						s.Func(one, []T{a}, []T{b}, []T{c})
+						s.Func(one, [][]T{{a}, {b}, {c}})
 					}
 					if s.Dst.kind() == refRegister {
 						reg[s.Dst.index()] = one[0]
