@@ -7,15 +7,17 @@ import (
 
 // The definitions of the arithmetic operators.
 var (
-	AddDef = new(graph.Def)
-	SubDef = new(graph.Def)
-	MulDef = new(graph.Def)
-	DivDef = new(graph.Def)
-	PowDef = new(graph.Def)
-	NegDef = new(graph.Def)
+	AddDef        = new(graph.Def)
+	SubDef        = new(graph.Def)
+	MulDef        = new(graph.Def)
+	DivDef        = new(graph.Def)
+	PowDef        = new(graph.Def)
+	NegDef        = new(graph.Def)
+	AbsDef        = new(graph.Def)
+	ReciprocalDef = new(graph.Def)
 )
 
-// Add returns a + b, broadcast.
+// Add returns a + b, broadcast. Like Sub, Mul, Neg and Abs it takes integers too, which wrap around and have no gradient.
 func Add(a, b *graph.Node) *graph.Node { return graph.Apply(AddDef, nil, a, b) }
 
 // Sub returns a − b, broadcast.
@@ -24,7 +26,8 @@ func Sub(a, b *graph.Node) *graph.Node { return graph.Apply(SubDef, nil, a, b) }
 // Mul returns the elementwise product a · b, broadcast.
 func Mul(a, b *graph.Node) *graph.Node { return graph.Apply(MulDef, nil, a, b) }
 
-// Div returns a / b, broadcast, as IEEE 754 divides: x/0 is ±Inf and 0/0 is NaN.
+// Div returns a / b, broadcast, as IEEE 754 divides: x/0 is ±Inf and 0/0 is NaN. It is for floats: of integers FloorDiv is the quotient
+// that is an integer, Div of their Cast the one that is not.
 func Div(a, b *graph.Node) *graph.Node { return graph.Apply(DivDef, nil, a, b) }
 
 // Pow returns a to the power of b, broadcast, with the special cases of math.Pow. The derivative by a is b·a^(b−1), 0 where both
@@ -34,11 +37,23 @@ func Pow(a, b *graph.Node) *graph.Node { return graph.Apply(PowDef, nil, a, b) }
 // Neg returns −x.
 func Neg(x *graph.Node) *graph.Node { return graph.Apply(NegDef, nil, x) }
 
+// Abs returns |x|. The derivative at 0 is 0.
+func Abs(x *graph.Node) *graph.Node { return graph.Apply(AbsDef, nil, x) }
+
+// Reciprocal returns 1/x: ±Inf at ±0.
+func Reciprocal(x *graph.Node) *graph.Node { return graph.Apply(ReciprocalDef, nil, x) }
+
+// Lerp returns a + w·(b − a), broadcast: a at w = 0.
+func Lerp(a, b, w *graph.Node) *graph.Node { return Add(a, Mul(w, Sub(b, a))) }
+
 // Scale returns s·x.
 func Scale(x *graph.Node, s float64) *graph.Node { return Mul(x, like(x, s)) }
 
 // AddScalar returns x + s.
 func AddScalar(x *graph.Node, s float64) *graph.Node { return Add(x, like(x, s)) }
+
+// DivScalar returns x / s, a true division of each element.
+func DivScalar(x *graph.Node, s float64) *graph.Node { return Div(x, like(x, s)) }
 
 // PowScalar returns x to the power of s.
 func PowScalar(x *graph.Node, s float64) *graph.Node { return Pow(x, like(x, s)) }
@@ -61,40 +76,43 @@ func AddN(xs ...*graph.Node) *graph.Node {
 func init() {
 	define(AddDef, graph.Def{
 		Name:  "add",
-		Infer: inferElementwise(2),
-		Pointwise: binary(
+		Infer: inferNumeric(2),
+		Pointwise: binaryInts(binary(
 			binaryForms[float32]{kernel.Add[float32], kernel.AddScalar[float32], kernel.AddScalar[float32]},
 			binaryForms[float64]{kernel.Add[float64], kernel.AddScalar[float64], kernel.AddScalar[float64]}),
+			func(a, b int32) int32 { return a + b }, func(a, b int64) int64 { return a + b }),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{sumLike(dy, n.In(0)), sumLike(dy, n.In(1))}
 		},
 		Traits:  graph.Commutative | graph.InPlace,
-		Samples: binarySamples(floats(), floats()),
+		Samples: withInts(binarySamples(floats(), floats())),
 	})
 	define(SubDef, graph.Def{
 		Name:  "sub",
-		Infer: inferElementwise(2),
-		Pointwise: binary(
+		Infer: inferNumeric(2),
+		Pointwise: binaryInts(binary(
 			binaryForms[float32]{kernel.Sub[float32], kernel.SubScalar[float32], kernel.RSubScalar[float32]},
 			binaryForms[float64]{kernel.Sub[float64], kernel.SubScalar[float64], kernel.RSubScalar[float64]}),
+			func(a, b int32) int32 { return a - b }, func(a, b int64) int64 { return a - b }),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{sumLike(dy, n.In(0)), sumLike(Neg(dy), n.In(1))}
 		},
 		Traits:  graph.InPlace,
-		Samples: binarySamples(floats(), floats()),
+		Samples: withInts(binarySamples(floats(), floats())),
 	})
 	define(MulDef, graph.Def{
 		Name:  "mul",
-		Infer: inferElementwise(2),
-		Pointwise: binary(
+		Infer: inferNumeric(2),
+		Pointwise: binaryInts(binary(
 			binaryForms[float32]{kernel.Mul[float32], kernel.MulScalar[float32], kernel.MulScalar[float32]},
 			binaryForms[float64]{kernel.Mul[float64], kernel.MulScalar[float64], kernel.MulScalar[float64]}),
+			func(a, b int32) int32 { return a * b }, func(a, b int64) int64 { return a * b }),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			a, b := n.In(0), n.In(1)
 			return []*graph.Node{sumLike(Mul(dy, b), a), sumLike(Mul(dy, a), b)}
 		},
 		Traits:  graph.Commutative | graph.InPlace,
-		Samples: binarySamples(floats(), floats()),
+		Samples: withInts(binarySamples(floats(), floats())),
 	})
 	define(DivDef, graph.Def{
 		Name:  "div",
@@ -136,13 +154,13 @@ func init() {
 		Traits:  graph.InPlace,
 		Samples: binarySamples(floatsIn(0.5, 2), floatsIn(-2, 3)),
 	})
-	define(NegDef, graph.Def{
-		Name:      "neg",
-		Infer:     inferElementwise(1),
-		Pointwise: unary(kernel.Neg[float32], kernel.Neg[float64]),
-		VJP:       func(_, dy *graph.Node) []*graph.Node { return []*graph.Node{Neg(dy)} },
-		Traits:    graph.InPlace,
-		Samples:   unarySamples(-2, 2),
+	defineFunctions([]function{
+		{NegDef, "neg", unaryInts(unary(kernel.Neg[float32], kernel.Neg[float64]), func(x int32) int32 { return -x }, func(x int64) int64 { return -x }),
+			func(dy, x, y *graph.Node) *graph.Node { return Neg(dy) }, -2, 2, nil},
+		{AbsDef, "abs", unaryInts(unary(kernel.Abs[float32], kernel.Abs[float64]), func(x int32) int32 { return max(x, -x) }, func(x int64) int64 { return max(x, -x) }),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Sign(x)) }, -2, 2, []float64{0}},
+		{ReciprocalDef, "reciprocal", unary(kernel.Reciprocal[float32], kernel.Reciprocal[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Neg(Mul(dy, Square(y))) }, 0.5, 3, nil},
 	})
 
 	// x + 0 is not among these: −0 + 0 is +0. Nor is x·0, which is NaN for an infinite x.

@@ -1,9 +1,6 @@
 package ops
 
-import (
-	"github.com/tapir-ml/tapir/graph"
-	"github.com/tapir-ml/tapir/internal/kernel"
-)
+import "github.com/tapir-ml/tapir/graph"
 
 // BroadcastShapes returns the shape of an elementwise result by NumPy's rules.
 func BroadcastShapes(a, b graph.Shape) (graph.Shape, error) {
@@ -46,13 +43,23 @@ func sameDim(a, b graph.Dim, what func() string) error {
 
 // inferElementwise is the rule of pointwise operators: one float element type, broadcast shapes.
 func inferElementwise(operands int) func(any, []graph.Type) (graph.Type, error) {
+	return inferPointwise(operands, graph.DType.IsFloat, "needs float32 or float64, not %v; convert with ops.Cast")
+}
+
+// inferNumeric is inferElementwise for operators that integers have too.
+func inferNumeric(operands int) func(any, []graph.Type) (graph.Type, error) {
+	isNumber := func(d graph.DType) bool { return d.IsFloat() || d.IsInt() }
+	return inferPointwise(operands, isNumber, "needs numbers, not %v; convert with ops.Cast")
+}
+
+func inferPointwise(operands int, takes func(graph.DType) bool, refusal string) func(any, []graph.Type) (graph.Type, error) {
 	return func(_ any, in []graph.Type) (graph.Type, error) {
 		if err := wantOperands(in, operands); err != nil {
 			return graph.Type{}, err
 		}
 		for _, t := range in {
-			if !t.DType.IsFloat() {
-				return graph.Type{}, graph.Errorf(graph.ErrDType, "needs float32 or float64, not %v; convert with ops.Cast", t)
+			if !takes(t.DType) {
+				return graph.Type{}, graph.Errorf(graph.ErrDType, refusal, t)
 			}
 		}
 		return broadcastTypes(in)
@@ -98,57 +105,6 @@ func wantOperands(in []graph.Type, n int) error {
 	return nil
 }
 
-// unary wraps a vector kernel as a pointwise operator.
-func unary(f32 func(dst, x []float32), f64 func(dst, x []float64)) *graph.Pointwise {
-	return &graph.Pointwise{
-		F32: func(_ any, dst []float32, in [][]float32) { unaryBlock(dst, in[0], f32) },
-		F64: func(_ any, dst []float64, in [][]float64) { unaryBlock(dst, in[0], f64) },
-	}
-}
-
-func unaryBlock[T kernel.Float](dst, x []T, f func(dst, x []T)) {
-	if len(x) == len(dst) {
-		f(dst, x)
-		return
-	}
-	f(dst[:1], x)
-	fill(dst[1:], dst[0])
-}
-
-func fill[T any](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
-	}
-}
-
-// binaryForms are the loops of a binary operator: over two blocks, or with a scalar on one side.
-type binaryForms[T kernel.Float] struct {
-	full  func(dst, a, b []T)
-	right func(dst, a []T, s T) // a ∘ s
-	left  func(dst, b []T, s T) // s ∘ b
-}
-
-func (k binaryForms[T]) block(dst, a, b []T) {
-	switch {
-	case len(a) == len(dst) && len(b) == len(dst):
-		k.full(dst, a, b)
-	case len(a) == len(dst):
-		k.right(dst, a, b[0])
-	case len(b) == len(dst):
-		k.left(dst, b, a[0])
-	default:
-		k.full(dst[:1], a, b)
-		fill(dst[1:], dst[0])
-	}
-}
-
-func binary(f32 binaryForms[float32], f64 binaryForms[float64]) *graph.Pointwise {
-	return &graph.Pointwise{
-		F32: func(_ any, dst []float32, in [][]float32) { f32.block(dst, in[0], in[1]) },
-		F64: func(_ any, dst []float64, in [][]float64) { f64.block(dst, in[0], in[1]) },
-	}
-}
-
 // sumLike is the transpose of broadcasting: it sums dy over the dimensions along which x was repeated, giving x's shape.
 func sumLike(dy, x *graph.Node) *graph.Node {
 	from, to := dy.Shape(), x.Shape()
@@ -168,7 +124,10 @@ func sumLike(dy, x *graph.Node) *graph.Node {
 	return Reshape(dy, to...)
 }
 
-// like returns the scalar v in x's graph and element type.
+// Scalar returns v as a constant scalar of x's graph and element type, as in Greater(x, Scalar(x, 0)). It broadcasts with x.
+func Scalar(x *graph.Node, v float64) *graph.Node { return like(x, v) }
+
+// like is Scalar; what is wrong with x stays what is wrong.
 func like(x *graph.Node, v float64) *graph.Node {
 	if x.Err() != nil || x.Type().IsTuple() {
 		return x
@@ -207,6 +166,22 @@ func binarySamples(a, b graph.Operand) func() []graph.Sample {
 			x, y := a, b
 			x.Type, y.Type = graph.TypeOf(graph.Float64, dims[0]...), graph.TypeOf(graph.Float64, dims[1]...)
 			list = append(list, graph.Sample{In: []graph.Operand{x, y}})
+		}
+		return list
+	}
+}
+
+// withInts adds samples of integers, over broadcast operands, to those of floats.
+func withInts(samples func() []graph.Sample) func() []graph.Sample {
+	return func() []graph.Sample {
+		list := samples()
+		operands := len(list[0].In)
+		for _, dtype := range []graph.DType{graph.Int32, graph.Int64} {
+			s := graph.Sample{In: []graph.Operand{{Type: graph.TypeOf(dtype, 2, 3), Values: []float64{7, -7, 3, 0, -1, 5}}}}
+			if operands == 2 {
+				s.In = append(s.In, graph.Operand{Type: graph.TypeOf(dtype, 3), Values: []float64{2, -3, 3}})
+			}
+			list = append(list, s)
 		}
 		return list
 	}

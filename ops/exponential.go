@@ -1,66 +1,142 @@
 package ops
 
 import (
+	"math"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
 )
 
-// The definitions of exponentials, logarithms and roots.
+// The definitions of exponentials, logarithms, roots and the error function.
 var (
 	ExpDef   = new(graph.Def)
+	Exp2Def  = new(graph.Def)
+	Expm1Def = new(graph.Def)
 	LogDef   = new(graph.Def)
+	Log2Def  = new(graph.Def)
+	Log10Def = new(graph.Def)
 	Log1pDef = new(graph.Def)
 	SqrtDef  = new(graph.Def)
+	CbrtDef  = new(graph.Def)
+	ErfDef   = new(graph.Def)
+	ErfcDef  = new(graph.Def)
+
+	LogAddExpDef = new(graph.Def)
 )
 
 // Exp returns eˣ.
 func Exp(x *graph.Node) *graph.Node { return graph.Apply(ExpDef, nil, x) }
 
+// Exp2 returns 2ˣ.
+func Exp2(x *graph.Node) *graph.Node { return graph.Apply(Exp2Def, nil, x) }
+
+// Expm1 returns eˣ − 1, accurate for small x.
+func Expm1(x *graph.Node) *graph.Node { return graph.Apply(Expm1Def, nil, x) }
+
 // Log returns the natural logarithm: −Inf at 0, NaN below.
 func Log(x *graph.Node) *graph.Node { return graph.Apply(LogDef, nil, x) }
+
+// Log2 returns the binary logarithm, exactly of powers of 2: −Inf at 0, NaN below.
+func Log2(x *graph.Node) *graph.Node { return graph.Apply(Log2Def, nil, x) }
+
+// Log10 returns the decimal logarithm, exactly of powers of 10: −Inf at 0, NaN below.
+func Log10(x *graph.Node) *graph.Node { return graph.Apply(Log10Def, nil, x) }
 
 // Log1p returns ln(1+x), accurate for small x: −Inf at −1, NaN below.
 func Log1p(x *graph.Node) *graph.Node { return graph.Apply(Log1pDef, nil, x) }
 
+// LogAddExp returns ln(eᵃ + eᵇ), broadcast, without overflow. The derivatives are sigmoid(a−b) and sigmoid(b−a).
+func LogAddExp(a, b *graph.Node) *graph.Node { return graph.Apply(LogAddExpDef, nil, a, b) }
+
 // Sqrt returns the square root, NaN for negative x. Its derivative ½/√x is +Inf at 0.
 func Sqrt(x *graph.Node) *graph.Node { return graph.Apply(SqrtDef, nil, x) }
 
+// RSqrt returns 1/√x: ±Inf at ±0, NaN below.
+func RSqrt(x *graph.Node) *graph.Node { return Reciprocal(Sqrt(x)) }
+
+// Cbrt returns the cube root, of negative x too. Its derivative is +Inf at 0.
+func Cbrt(x *graph.Node) *graph.Node { return graph.Apply(CbrtDef, nil, x) }
+
+// Erf returns the error function 2/√π · ∫₀ˣ e^(−t²) dt.
+func Erf(x *graph.Node) *graph.Node { return graph.Apply(ErfDef, nil, x) }
+
+// Erfc returns 1 − erf(x), with full relative accuracy for large x.
+func Erfc(x *graph.Node) *graph.Node { return graph.Apply(ErfcDef, nil, x) }
+
+// log2 is math.Log2, which loses the digits of x near 1.
+func log2(x float64) float64 {
+	switch fraction, exponent := math.Frexp(x); {
+	case fraction == 0.5:
+		return float64(exponent - 1)
+	case x > 0.5 && x < 2:
+		return math.Log(x) * (1 / math.Ln2)
+	default:
+		return math.Log(fraction)*(1/math.Ln2) + float64(exponent)
+	}
+}
+
+// log10 is math.Log10, which loses the digits of x near 1 and is off for some powers of 10.
+func log10(x float64) float64 {
+	if x > 0.5 && x < 2 {
+		return math.Log(x) * (1 / math.Ln10)
+	}
+	y := log2(x) * (math.Ln2 / math.Ln10)
+	if n := math.Round(y); math.Abs(y-n) < 1e-12 && math.Pow10(int(n)) == x {
+		return n
+	}
+	return y
+}
+
+func logAddExp(a, b float64) float64 {
+	if a == b {
+		return a + math.Ln2
+	}
+	return max(a, b) + math.Log1p(math.Exp(-math.Abs(a-b)))
+}
+
+// gaussian is c·e^(−x²).
+func gaussian(c float64, x *graph.Node) *graph.Node { return Scale(Exp(Neg(Square(x))), c) }
+
 func init() {
-	define(ExpDef, graph.Def{
-		Name:      "exp",
-		Infer:     inferElementwise(1),
-		Pointwise: unary(kernel.Exp[float32], kernel.Exp[float64]),
-		VJP:       func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{Mul(dy, n)} },
-		Traits:    graph.InPlace,
-		Samples:   unarySamples(-2, 2),
+	const twoOverRootPi = 2 / math.SqrtPi
+	defineFunctions([]function{
+		{ExpDef, "exp", unary(kernel.Exp[float32], kernel.Exp[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, y) }, -2, 2, nil},
+		{Exp2Def, "exp2", mathUnary(math.Exp2),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Scale(y, math.Ln2)) }, -2, 2, nil},
+		{Expm1Def, "expm1", unary(kernel.Expm1[float32], kernel.Expm1[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Exp(x)) }, -2, 2, nil},
+		{LogDef, "log", unary(kernel.Log[float32], kernel.Log[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, x) }, 0.3, 3, nil},
+		{Log2Def, "log2", mathUnary(log2),
+			func(dy, x, y *graph.Node) *graph.Node { return Scale(Div(dy, x), 1/math.Ln2) }, 0.3, 3, nil},
+		{Log10Def, "log10", mathUnary(log10),
+			func(dy, x, y *graph.Node) *graph.Node { return Scale(Div(dy, x), 1/math.Ln10) }, 0.3, 3, nil},
+		{Log1pDef, "log1p", unary(kernel.Log1p[float32], kernel.Log1p[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, AddScalar(x, 1)) }, -0.5, 3, nil},
+		{SqrtDef, "sqrt", unary(kernel.Sqrt[float32], kernel.Sqrt[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Div(Scale(dy, 0.5), y) }, 0.3, 3, nil},
+		{CbrtDef, "cbrt", mathUnary(math.Cbrt),
+			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, Scale(Square(y), 3)) }, 0.3, 3, nil},
+		{ErfDef, "erf", unary(kernel.Erf[float32], kernel.Erf[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, gaussian(twoOverRootPi, x)) }, -2, 2, nil},
+		{ErfcDef, "erfc", mathUnary(math.Erfc),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, gaussian(-twoOverRootPi, x)) }, -2, 2, nil},
 	})
-	define(LogDef, graph.Def{
-		Name:      "log",
-		Infer:     inferElementwise(1),
-		Pointwise: unary(kernel.Log[float32], kernel.Log[float64]),
-		VJP:       func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{Div(dy, n.In(0))} },
-		Traits:    graph.InPlace,
-		Samples:   unarySamples(0.3, 3),
-	})
-	define(Log1pDef, graph.Def{
-		Name:      "log1p",
-		Infer:     inferElementwise(1),
-		Pointwise: unary(kernel.Log1p[float32], kernel.Log1p[float64]),
-		VJP: func(n, dy *graph.Node) []*graph.Node {
-			return []*graph.Node{Div(dy, AddScalar(n.In(0), 1))}
+	define(LogAddExpDef, graph.Def{
+		Name:      "logaddexp",
+		Infer:     inferElementwise(2),
+		Pointwise: mathBinary(logAddExp),
+		Expand: func(_ any, in []*graph.Node) *graph.Node { // equal infinities have no difference
+			a, b := in[0], in[1]
+			return Select(Equal(a, b), AddScalar(Maximum(a, b), math.Ln2), Add(Maximum(a, b), Softplus(Neg(Abs(Sub(a, b))))))
 		},
-		Traits:  graph.InPlace,
-		Samples: unarySamples(-0.5, 3),
-	})
-	define(SqrtDef, graph.Def{
-		Name:      "sqrt",
-		Infer:     inferElementwise(1),
-		Pointwise: unary(kernel.Sqrt[float32], kernel.Sqrt[float64]),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
-			return []*graph.Node{Div(Scale(dy, 0.5), n)}
+			a, b := n.In(0), n.In(1)
+			return []*graph.Node{sumLike(Mul(dy, Sigmoid(Sub(a, b))), a), sumLike(Mul(dy, Sigmoid(Sub(b, a))), b)}
 		},
-		Traits:  graph.InPlace,
-		Samples: unarySamples(0.3, 3),
+		Traits:  graph.Commutative | graph.InPlace,
+		Samples: binarySamples(floatsIn(-2, 2), floatsIn(-2, 2)),
 	})
 
 	rewrite(graph.Rule{
