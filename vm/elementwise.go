@@ -9,13 +9,38 @@ import (
 	"github.com/tapir-ml/tapir/ops"
 )
 
-// elementwiseOps are the operators that elementwise programs have an opcode for.
+// elementwiseOps are the operators that elementwise programs have an opcode for. Truth values are 1 and 0 in a program.
 var elementwiseOps = map[*graph.Def]kernel.Op{
 	ops.AddDef: kernel.OpAdd, ops.SubDef: kernel.OpSub, ops.MulDef: kernel.OpMul, ops.DivDef: kernel.OpDiv, ops.PowDef: kernel.OpPow,
-	ops.NegDef: kernel.OpNeg, ops.ExpDef: kernel.OpExp, ops.LogDef: kernel.OpLog, ops.Log1pDef: kernel.OpLog1p, ops.SqrtDef: kernel.OpSqrt,
+	ops.MinimumDef: kernel.OpMin, ops.MaximumDef: kernel.OpMax,
+	ops.NegDef: kernel.OpNeg, ops.AbsDef: kernel.OpAbs, ops.ReciprocalDef: kernel.OpReciprocal, ops.SignDef: kernel.OpSign,
+	ops.FloorDef: kernel.OpFloor, ops.CeilDef: kernel.OpCeil, ops.RoundDef: kernel.OpRound,
+	ops.ExpDef: kernel.OpExp, ops.Expm1Def: kernel.OpExpm1, ops.LogDef: kernel.OpLog, ops.Log1pDef: kernel.OpLog1p, ops.SqrtDef: kernel.OpSqrt,
+	ops.ErfDef: kernel.OpErf, ops.SinDef: kernel.OpSin, ops.CosDef: kernel.OpCos,
 	ops.ReLUDef: kernel.OpReLU, ops.SigmoidDef: kernel.OpSigmoid, ops.TanhDef: kernel.OpTanh, ops.SoftplusDef: kernel.OpSoftplus,
 	ops.LessDef: kernel.OpLess, ops.LessEqualDef: kernel.OpLessEqual, ops.EqualDef: kernel.OpEqual, ops.NotEqualDef: kernel.OpNotEqual,
+	ops.AndDef: kernel.OpMul, ops.OrDef: kernel.OpMax, ops.XorDef: kernel.OpNotEqual, ops.NotDef: kernel.OpEqual, // ¬a is a = 0
 	ops.SelectDef: kernel.OpSelect,
+}
+
+// opOf returns the opcode of a pointwise instruction: its operator's own, or a call of its Pointwise where there is none.
+func (t *tape) opOf(in *instr) (op kernel.Op, ok bool) {
+	if in.kind != evalInstr || len(in.out) != 1 {
+		return op, false
+	}
+	d := in.node.Def()
+	if op, ok = elementwiseOps[d]; ok {
+		return op, true
+	}
+	dtype := t.slots[in.out[0]].typ.DType
+	isOther := func(s slotID) bool { return t.slots[s].typ.DType != dtype }
+	if p := d.Pointwise; p == nil || len(in.in) == 0 || len(in.in) > 3 || slices.ContainsFunc(in.in, isOther) {
+		return op, false
+	} else if dtype == graph.Float32 {
+		return kernel.OpCall, p.F32 != nil
+	} else {
+		return kernel.OpCall, dtype == graph.Float64 && p.F64 != nil
+	}
 }
 
 // elementwise describes several operators in one pass over their elements: the operands are the instruction's, inputs first and
@@ -29,6 +54,7 @@ type elementStep struct {
 	op           kernel.Op
 	dst, a, b, c kernel.Ref
 	name         string
+	node         *graph.Node // of kernel.OpCall: whose Pointwise is called
 }
 
 // fuseElementwise makes one instruction of neighbours that work on elements of one shape:
@@ -73,57 +99,54 @@ func (f *elementFuser) run(i int) int {
 	n := 0
 	for ; n < longestProgram && i+n < len(f.instrs); n++ {
 		in := &f.instrs[i+n]
-		if in.kind != evalInstr || len(in.out) != 1 {
-			break
-		}
-		op, ok := elementwiseOps[in.node.Def()]
-		out := f.slots[in.out[0]].typ
-		if !ok || n > 0 && !out.Shape.Identical(typ.Shape) {
-			break
-		}
-		isComparison := out.DType == graph.Bool
-		if isComparison && !f.feedsSelect(i+n) {
+		if _, ok := f.opOf(in); !ok || n > 0 && !f.slots[in.out[0]].typ.Shape.Identical(typ.Shape) {
 			break
 		}
 		dtype := f.slots[in.in[len(in.in)-1]].typ.DType // of select the first operand is the condition
 		if n == 0 {
-			typ = graph.Type{DType: dtype, Shape: out.Shape}
+			typ = graph.Type{DType: dtype, Shape: f.slots[in.out[0]].typ.Shape}
 		}
-		if !dtype.IsFloat() || dtype != typ.DType || !f.operandsFit(in, op, typ.Shape, members) {
+		isLogic := n > 0 && dtype == graph.Bool // of truth values in the program
+		if !isLogic && (!dtype.IsFloat() || dtype != typ.DType) || !f.operandsFit(in, typ.Shape, members) {
 			break
 		}
 		members[in.out[0]] = true
 	}
-	// A comparison's result lives in a register only, so what reads it must be in the program too.
+	return f.enclosed(i, n)
+}
+
+// enclosed shortens a run of n instructions to one that reads all truth values it makes, which live in registers only.
+func (f *elementFuser) enclosed(i, n int) int {
 	for k := 0; k < n; k++ {
-		if out := f.instrs[i+k].out[0]; f.slots[out].typ.DType == graph.Bool && f.readers[out][0] >= i+n {
+		out := f.instrs[i+k].out[0]
+		if f.slots[out].typ.DType != graph.Bool {
+			continue
+		}
+		reads := 0
+		for _, in := range f.instrs[i+k+1 : i+n] {
+			for _, s := range in.in {
+				if s == out {
+					reads++
+				}
+			}
+		}
+		if reads != f.uses[out] {
 			n, k = k, -1
 		}
 	}
 	return n
 }
 
-// feedsSelect reports whether instruction i is a comparison that only a select over the same shape reads.
-func (f *elementFuser) feedsSelect(i int) bool {
-	mask := f.instrs[i].out[0]
-	if f.uses[mask] != 1 || len(f.readers[mask]) != 1 {
-		return false
-	}
-	reader := &f.instrs[f.readers[mask][0]]
-	return reader.kind == evalInstr && reader.node.Is(ops.SelectDef) && reader.in[0] == mask &&
-		f.slots[reader.out[0]].typ.Shape.Identical(f.slots[mask].typ.Shape)
-}
-
 // operandsFit reports whether every operand can be read as an argument of a program over shape.
-func (f *elementFuser) operandsFit(in *instr, op kernel.Op, shape graph.Shape, members map[slotID]bool) bool {
-	for k, s := range in.in {
+func (f *elementFuser) operandsFit(in *instr, shape graph.Shape, members map[slotID]bool) bool {
+	for _, s := range in.in {
 		if members[s] {
 			continue
 		}
 		if members[f.base(s)] { // a view of a member: its elements are not where the program writes them
 			return false
 		}
-		if op == kernel.OpSelect && k == 0 { // a condition comes from a comparison in the program
+		if f.slots[s].typ.DType == graph.Bool { // a truth value comes from a comparison in the program
 			return false
 		}
 		if _, ok := accessOf(f.slots[s].typ.Shape, shape); !ok {
@@ -204,7 +227,13 @@ func (f *elementFuser) fuse(members []instr) instr {
 	next := 0
 	for i := range members {
 		in := &members[i]
-		step := elementStep{op: elementwiseOps[in.node.Def()], name: in.node.Def().Name}
+		step := elementStep{name: in.node.Def().Name}
+		if step.op, _ = f.opOf(in); step.op == kernel.OpCall {
+			step.node = in.node
+		}
+		if in.node.Is(ops.NotDef) {
+			step.b = kernel.Imm // 0
+		}
 		for k, to := range []*kernel.Ref{&step.a, &step.b, &step.c}[:len(in.in)] {
 			*to = refs[in.in[k]]
 		}
@@ -296,12 +325,26 @@ func newElementRunner[T kernel.Float](e *elementwise, shared *workspaces[T]) *el
 	r := &elementRunner[T]{arguments: make([]kernel.Argument[T], len(e.access)), workspaces: shared}
 	r.program.Args = e.access
 	for _, s := range e.steps {
-		r.program.Steps = append(r.program.Steps, kernel.Step[T]{Op: s.op, Dst: s.dst, A: s.a, B: s.b, C: s.c})
+		step := kernel.Step[T]{Op: s.op, Dst: s.dst, A: s.a, B: s.b, C: s.c}
+		if s.op == kernel.OpCall {
+			step.Func = blockFunction[T](s.node)
+		}
+		r.program.Steps = append(r.program.Steps, step)
 	}
 	if err := r.program.Check(); err != nil {
 		panic(err)
 	}
 	return r
+}
+
+// blockFunction returns the Pointwise of a node's operator with its attributes.
+func blockFunction[T kernel.Float](n *graph.Node) func(dst []T, in [][]T) {
+	attr, p := n.Attr(), n.Def().Pointwise
+	var f any = func(dst []float64, in [][]float64) { p.F64(attr, dst, in) }
+	if _, ok := f.(func(dst []T, in [][]T)); !ok {
+		f = func(dst []float32, in [][]float32) { p.F32(attr, dst, in) }
+	}
+	return f.(func(dst []T, in [][]T))
 }
 
 // bind points the program at its operands.

@@ -23,6 +23,7 @@ var passes = []pass{
 	{"erase", "what only spoke to earlier passes is in the way of later ones", false, eraseIdentities},
 	{"rewrite", "stable forms, and fewer nodes", true, applyRules},
 	{"fold", "what depends on constants alone is computed once, here", true, foldConstants},
+	{"expand", "an operator that is a composition of others fuses as one", false, expand},
 	{"lower", "from nodes to instructions over slots", false, lower},
 	{"gemm", "matrix products get the fast kernel, which reads its operands in either order for free", true, useGemm},
 	{"affine", "bias and activation are applied while the product is still in the cache", true, fuseAffine},
@@ -44,6 +45,9 @@ var order = []struct{ before, after, because string }{
 	{"erase", "rewrite", "rules do not look through identities"},
 	{"rewrite", "fold", "rules recognise scalars such as the 1 in ln(1+x) that folding would merge into others"},
 	{"fold", "lower", "a folded node must not become an instruction"},
+	{"rewrite", "expand", "rules recognise the operator, not what it is made of"},
+	{"fold", "expand", "an operator of constants is computed by its own kernel"},
+	{"expand", "lower", "it works on nodes"},
 	{"lower", "gemm", "it works on instructions"},
 	{"gemm", "affine", "only products in the kernel's form are fused"},
 	{"affine", "dead", "fusion leaves instructions behind"},
@@ -202,6 +206,21 @@ func fold(n *graph.Node, in []*graph.Node) *graph.Node {
 		return nil
 	}
 	return in[0].Graph().Constant(call.Out[0])
+}
+
+// expand:  swish(x)  →  mul(x, sigmoid(x))
+func expand(u *unit) error {
+	isComposed := func(n *graph.Node) bool { return n.Def() != nil && n.Def().Expand != nil }
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), isComposed) {
+		return nil
+	}
+	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if !isComposed(n) {
+			return nil
+		}
+		return n.Def().Expand(n.Attr(), in)
+	}})
+	return nil
 }
 
 // protect turns a panic of f, which may be a user's operator, into an error.

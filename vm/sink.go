@@ -15,10 +15,7 @@ func sinkPointwise(u *unit) error {
 	t := u.tape
 	uses, writer := t.uses(), t.writers()
 	readers := t.readers()
-	isPointwise := func(in *instr) bool {
-		_, ok := elementwiseOps[in.node.Def()]
-		return ok && in.kind == evalInstr
-	}
+	isPointwise := func(in *instr) bool { _, ok := t.opOf(in); return ok }
 	sinks := make([]bool, len(t.instrs))
 	for i := range t.instrs {
 		in := &t.instrs[i]
