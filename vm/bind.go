@@ -139,6 +139,8 @@ func (m *Machine) place(id slotID) error {
 		m.state.mu.RLock()
 		m.arrays[id] = m.state.values[s.name]
 		m.state.mu.RUnlock()
+	case inPrologue:
+		m.arrays[id] = graph.ArrayAt(s.typ.DType, shape, m.prologue.memory[s.index:])
 	case inConst:
 		m.arrays[id] = t.consts[s.index]
 	case inFeed:

@@ -137,6 +137,13 @@ func bindEpilogue[T kernel.Float](g *kernel.Gemm[T], s *step, tile *elementRunne
 	form, e := &s.in.affine, &g.Epilogue
 	e.Act = form.act
 	rest := s.call.In[2:]
+	if form.packed {
+		if g.Packed == nil {
+			g.Packed = new(kernel.Packed[T])
+		}
+		*g.Packed = kernel.PackedAt(graph.Elements[T](rest[len(rest)-1]), g.K, g.N)
+		rest = rest[:len(rest)-1]
+	}
 	if form.bias {
 		e.Bias, rest = graph.Elements[T](rest[0]), rest[1:]
 	}

@@ -29,7 +29,7 @@ func (m *Machine) FeedAll(feeds Feeds) error {
 // Eval computes one node, compiled for inference: the way to look at any expression. Nothing is committed. A nil state
 // serves expressions without parameters and variables.
 func Eval(state *State, n *graph.Node, feeds ...Feeds) (*tensor.Dense, error) {
-	p, err := Compile(Spec{Outputs: []*graph.Node{n}})
+	p, err := Compile(Spec{Outputs: []*graph.Node{n}, Without: []string{"prologue"}}) // which pays with the second run
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (m *Machine) prepare() {
 	t := m.program.tape
 	m.arrays = make([]graph.Array, len(t.slots))
 	m.steps = make([]step, len(t.instrs))
-	m.computed = t.computed()
+	m.hoisted, m.computed = t.hoisted(), t.computed()
 	parallelCall := m.parallel
 	for i := range t.instrs {
 		in := &t.instrs[i]
@@ -128,6 +128,10 @@ func (m *Machine) execute(s *step) error {
 		parallel.Run(m.Workers, s.e32.parts(), s.e32)
 	case s.e64 != nil:
 		parallel.Run(m.Workers, s.e64.parts(), s.e64)
+	case s.in.kind == packInstr && s.call.In[0].DType == graph.Float32:
+		pack[float32](s)
+	case s.in.kind == packInstr:
+		pack[float64](s)
 	case s.in.kind == copyInstr:
 		s.call.Out[0].CopyFrom(s.call.In[0])
 	default:

@@ -11,3 +11,10 @@ func SkipVerify(f func()) {
 	defer func() { verifyPasses = true }()
 	f()
 }
+
+// Prologues counts the prologues that a state holds.
+func Prologues(s *State) int {
+	s.prologues.Lock()
+	defer s.prologues.Unlock()
+	return len(s.prologues.of)
+}

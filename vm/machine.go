@@ -30,7 +30,9 @@ type Machine struct {
 	arena    []byte
 	arrays   []graph.Array // by slot
 	steps    []step        // by instruction
-	computed int           // the instructions from here on are the commit phase
+	hoisted  int           // the instructions before this one are the prologue
+	computed int           // and those from here on the commit phase
+	prologue *prologue
 	fan      fan
 
 	work32 workspaces[float32]
@@ -74,6 +76,10 @@ func NewMachine(p *Program, s *State) (*Machine, error) {
 		return nil, err
 	}
 	m := &Machine{program: p, state: s, binding: graph.Binding{}, planned: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
+	var err error
+	if m.prologue, err = s.prologueOf(p); err != nil {
+		return nil, err
+	}
 	m.prepare()
 	return m, nil
 }
@@ -193,7 +199,10 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 	if ctx != nil {
 		done = ctx.Done()
 	}
-	for m.at = range m.computed {
+	if err := m.enter(); err != nil {
+		return m.failed(err)
+	}
+	for m.at = m.hoisted; m.at < m.computed; m.at++ {
 		if done != nil {
 			select {
 			case <-done:

@@ -183,8 +183,11 @@ func (p *Program) list(plan *memoryPlan) string {
 			typ = t.slots[in.out[0]].typ.DType.String() + fmt.Sprint(plan.shapes[in.out[0]])
 			where = fmt.Sprintf("@%d", plan.offsets[in.out[0]])
 		}
-		if in.commit {
+		switch {
+		case in.commit:
 			where = "commit"
+		case in.hoisted:
+			where = "prologue"
 		}
 		if b := t.slots[in.out[0]].shares; b != noSlot {
 			where += fmt.Sprintf(" in place of s%d", b)
@@ -241,6 +244,10 @@ func (t *tape) operation(in *instr) string {
 				operands[i] += "ᵀ"
 			}
 		}
+		if in.affine.packed {
+			operands[1] = "packed " + operands[1]
+			operands = operands[:len(operands)-1]
+		}
 		if len(in.affine.names) > 1 {
 			note = " " + strings.Join(in.affine.names, "+")
 		} else {
@@ -263,7 +270,7 @@ func (t *tape) operation(in *instr) string {
 func (t *tape) operand(s slotID) string {
 	at := &t.slots[s]
 	switch at.kind {
-	case inArena:
+	case inArena, inPrologue:
 		return fmt.Sprintf("s%d", s)
 	case viewOf:
 		return t.operand(at.base) + fmt.Sprintf(" as %v", at.typ.Shape)

@@ -68,6 +68,7 @@ func TestTheTape(t *testing.T) {
 	y := g.Input("y", graph.Float32, batch, 4)
 	column, row := ops.SumKeep(x, 1), ops.Mean(x, 0)
 	affine := ops.Affine(x, w, b)
+	h0 := g.Input("h0", graph.Float32, 3)
 	h, none := g.Input("h", graph.Float32, batch, 3), g.Full(graph.Float32, 0)
 	masked := ops.Select(ops.Greater(h, none), ops.MatMul(y, ops.Transpose(v)), none)
 	cases := []struct {
@@ -113,8 +114,8 @@ func TestTheTape(t *testing.T) {
 			[]string{"elementwise(x, -1, 1) maximum+minimum+exp"}},
 		{"rows, columns and scalars are read as they are", []*graph.Node{ops.Mul(ops.Add(ops.Scale(y, 2), column), row)},
 			[]string{"sum(x) {axes=[1]}", "mean(x) {axes=[0]}", "elementwise(y, 2, s2 as (batch, 1), s4) mul+add+mul"}},
-		{"another shape is another program", []*graph.Node{ops.Sum(ops.Sqrt(ops.Neg(x))), ops.Sqrt(ops.Neg(b))},
-			[]string{"elementwise(x) neg+sqrt", "sum(s2) {axes=[0 1]}", "elementwise(b) neg+sqrt"}},
+		{"another shape is another program", []*graph.Node{ops.Sum(ops.Sqrt(ops.Neg(x))), ops.Sqrt(ops.Neg(h0))},
+			[]string{"elementwise(x) neg+sqrt", "sum(s2) {axes=[0 1]}", "elementwise(h0) neg+sqrt"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

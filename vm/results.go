@@ -69,8 +69,8 @@ func shareInPlace(u *unit) error {
 	t := u.tape
 	for i := range t.instrs {
 		in := &t.instrs[i]
-		if in.commit {
-			break
+		if in.hoisted || in.commit {
+			continue
 		}
 		taken := map[slotID]bool{}
 		for k, o := range in.out {

@@ -25,6 +25,8 @@ type State struct {
 	values  map[string]graph.Array
 	order   []string
 	version uint64
+
+	prologues prologues
 }
 
 // NewState gives every parameter and variable of g its initial value. The random numbers of each are derived from seed and its

@@ -15,11 +15,12 @@ const noSlot slotID = -1
 type slotKind uint8
 
 const (
-	inArena slotKind = iota // written by one instruction, placed by the memory planner
-	inFeed                  // the tensor that was fed
-	inState                 // the State's storage
-	inConst                 // the program's
-	viewOf                  // another slot's elements under another shape
+	inArena    slotKind = iota // written by one instruction, placed by the memory planner
+	inFeed                     // the tensor that was fed
+	inState                    // the State's storage
+	inConst                    // the program's
+	inPrologue                 // the memory that the machines of a program and a state share, at byte index
+	viewOf                     // another slot's elements under another shape
 )
 
 // slot is one value: its type, where its memory is, and from which instruction to which it is needed.
@@ -27,7 +28,7 @@ type slot struct {
 	kind   slotKind
 	typ    graph.Type
 	base   slotID      // of a view: the slot that has the memory, itself no view
-	index  int         // of inFeed, inState and inConst: in Program.feeds, states, consts
+	index  int         // of inFeed, inState and inConst: in Program.feeds, states, consts; of inPrologue: bytes from its start
 	shares slotID      // of an arena slot: the dying operand whose place it takes, or noSlot
 	name   string      // for people
 	node   *graph.Node // the private graph's node it came from
@@ -43,9 +44,10 @@ const (
 	affineInstr                       // act(A·B + bias), and pointwise operators on the result
 	elementwiseInstr                  // several pointwise operators in one pass
 	copyInstr                         // operand 0, element by element
+	packInstr                         // operand 0, a matrix, as the product kernel reads it
 )
 
-var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", elementwiseInstr: "elementwise", copyInstr: "copy"}
+var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", elementwiseInstr: "elementwise", copyInstr: "copy", packInstr: "pack"}
 
 // instr is one line of the tape. It is data only: the executor finds the kernel by its kind.
 type instr struct {
@@ -56,6 +58,7 @@ type instr struct {
 	scratch  graph.Dim // bytes
 	affine   affine
 	elements elementwise
+	hoisted  bool // runs once for each version of the state
 	commit   bool // writes states, once all that can fail is done
 	dead     bool
 }
@@ -69,6 +72,7 @@ type affine struct {
 	act            kernel.Act
 	deriv          kernel.Act
 	sums           bool
+	packed         bool     // the last operand is B's layout
 	names          []string // what was fused, for people
 }
 
@@ -80,6 +84,7 @@ type tape struct {
 	states  []*graph.Node
 	consts  []graph.Array
 	outputs []slotID // of Spec.Outputs
+	shared  int      // bytes of the prologue's results
 	commits []slotID // of the updates' values; a state's own slot where nothing is left to copy
 }
 

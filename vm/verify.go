@@ -67,11 +67,12 @@ func (t *tape) verify() error {
 		if b != s && t.slots[b].typ.Shape.Size().Equal(t.slots[s].typ.Shape.Size()) != graph.Yes {
 			return fmt.Errorf("slot %d is a view of %v as %v", s, t.slots[b].typ, t.slots[s].typ)
 		}
-		if t.slots[b].kind == inArena && written[b] < 0 {
+		if k := t.slots[b].kind; (k == inArena || k == inPrologue) && written[b] < 0 {
 			return fmt.Errorf("instruction %d reads slot %d, which is not written yet", i, s)
 		}
 		return nil
 	}
+	computed := t.computed()
 	for i := range t.instrs {
 		in := &t.instrs[i]
 		if in.dead {
@@ -82,7 +83,7 @@ func (t *tape) verify() error {
 				return err
 			}
 		}
-		if i >= t.computed() {
+		if i >= computed {
 			if err := t.verifyCommit(in, written); err != nil {
 				return fmt.Errorf("instruction %d: %w", i, err)
 			}
@@ -92,7 +93,7 @@ func (t *tape) verify() error {
 			continue
 		}
 		for _, s := range in.out {
-			if t.slots[s].kind != inArena || written[s] >= 0 {
+			if want := map[bool]slotKind{false: inArena, true: inPrologue}[in.hoisted]; t.slots[s].kind != want || written[s] >= 0 {
 				return fmt.Errorf("instruction %d writes slot %d, which is no place of its own or was written by %d", i, s, written[s])
 			}
 			written[s] = i
@@ -145,6 +146,9 @@ func (t *tape) verifyAffine(in *instr) error {
 	}
 	if in.affine.sums {
 		results++
+	}
+	if in.affine.packed {
+		operands++
 	}
 	if n := len(in.elements.steps); n > 0 { // at least one result
 		operands += len(in.elements.access) - (len(in.out) - results + 1)

@@ -17,7 +17,7 @@ import "unsafe"
 //
 // Each element is the sum over k of A's times B's elements, taken in an order that depends on M, N, K and the strides alone,
 // with an error within K·ε·Σ|a||b|; NaN and Inf propagate as in the plain loop. With K = 0 the sum is 0; with M or N = 0
-// there is nothing to do. A Gemm is a value: fill it in, Run it, and reuse it; it allocates nothing.
+// there is nothing to do but to set the column sums to 0. A Gemm is a value: fill it in, Run it, and reuse it; it allocates nothing.
 type Gemm[T Float] struct {
 	M, N, K int
 
@@ -41,6 +41,9 @@ type Gemm[T Float] struct {
 
 // Parts is the number of parts the product falls into, from its sizes and strides alone: for parallel.Run.
 func (g *Gemm[T]) Parts() int {
+	if g.N > 0 && g.M == 0 && g.Epilogue.ColSums != nil {
+		return 1
+	}
 	if g.M <= 0 || g.N <= 0 {
 		return 0
 	}
@@ -50,6 +53,10 @@ func (g *Gemm[T]) Parts() int {
 
 // Do computes one part. Parts may run at the same time and in any order.
 func (g *Gemm[T]) Do(part int) {
+	if g.M == 0 {
+		clear(g.Epilogue.ColSums[:g.N])
+		return
+	}
 	p := g.plan()
 	i0, i1 := p.rowRange(part / p.acrosses)
 	j0, j1 := p.colRange(part % p.acrosses)
@@ -60,6 +67,9 @@ func (g *Gemm[T]) Do(part int) {
 // Run computes the whole product on the calling goroutine, to the same bits as the parts.
 func (g *Gemm[T]) Run() {
 	if g.M <= 0 || g.N <= 0 {
+		if g.Parts() == 1 {
+			g.Do(0)
+		}
 		return
 	}
 	g.check()

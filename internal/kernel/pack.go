@@ -30,6 +30,11 @@ func Pack[T Float](data, b []T, row, col, k, n int) Packed[T] {
 	return Packed[T]{K: k, N: n, data: data}
 }
 
+// PackedAt is a layout that Pack has written to data before, for the same k and n.
+func PackedAt[T Float](data []T, k, n int) Packed[T] {
+	return Packed[T]{K: k, N: n, data: data[:PackedLen[T](k, n)]}
+}
+
 func (p *Packed[T]) check(k, n int) {
 	if p.K != k || p.N != n || len(p.data) < PackedLen[T](k, n) {
 		panic("kernel: packed matrix of other sizes than the product's")
