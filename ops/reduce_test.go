@@ -181,32 +181,3 @@ func TestSoftmax(t *testing.T) {
 		})
 	}
 }
-
-func TestMatMul(t *testing.T) {
-	for _, dtype := range floatTypes {
-		rapid.Check(t, func(t *rapid.T) {
-			size := rapid.SampledFrom([]int{0, 1, 2, 3, 7, 17})
-			m, k, n := size.Draw(t, "m"), size.Draw(t, "k"), size.Draw(t, "n")
-			quarters := rapid.Map(rapid.IntRange(-8, 8), func(i int) float64 { return float64(i) / 4 }) // sums of products are exact
-			a, b := drawArray(t, "a", dtype, []int{m, k}, quarters), drawArray(t, "b", dtype, []int{k, n}, quarters)
-			c := drawArray(t, "c", dtype, []int{n}, quarters)
-			dot := func(i []int) (s float64) {
-				for l := range k {
-					s += a.At(i[0]*k+l) * b.At(l*n+i[1])
-				}
-				return s
-			}
-			out, err := express(func(x []*graph.Node) []*graph.Node {
-				return []*graph.Node{ops.MatMul(x[0], x[1]), ops.Affine(x[0], x[1], x[2]), ops.Affine(x[0], x[1], nil),
-					ops.MatMul(ops.Transpose(x[1]), ops.Transpose(x[0]))}
-			}, a, b, c).run()
-			if err != nil {
-				t.Fatal(err)
-			}
-			same(t, "matmul", out[0], dtype, []int{m, n}, 1, dot)
-			same(t, "affine", out[1], dtype, []int{m, n}, 1, func(i []int) float64 { return dot(i) + c.At(i[1]) })
-			same(t, "affine without bias", out[2], dtype, []int{m, n}, 1, dot)
-			same(t, "transposed", out[3], dtype, []int{n, m}, 1, func(i []int) float64 { return dot([]int{i[1], i[0]}) })
-		})
-	}
-}

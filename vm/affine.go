@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
 	"github.com/tapir-ml/tapir/ops"
@@ -15,7 +17,8 @@ var activations = map[*graph.Def]kernel.Act{
 	ops.ExpDef:      kernel.ActExp,
 }
 
-// useGemm gives matrix products the GEMM kernel, and lets it read transposed operands where they are:
+// useGemm gives matrix products the GEMM kernel, and lets it read permuted operands where they are, if rows or columns stay
+// contiguous, and if it does not make many products out of what could be one:
 //
 //	s4 = eval transpose(s1)
 //	s5 = eval matmul(s0, s4)      →   s5 = affine(s0, s1ᵀ)
@@ -29,14 +32,17 @@ func useGemm(u *unit) error {
 		}
 		in.kind = affineInstr
 		in.affine.names = []string{"matmul"}
-		for k, trans := range []*bool{&in.affine.transA, &in.affine.transB} {
+		for k := range in.affine.perms {
 			w := writer[in.in[k]]
 			if w < 0 || t.instrs[w].kind != evalInstr {
 				continue
 			}
-			if perm := ops.Permutation(t.instrs[w].node); len(perm) == 2 && perm[0] == 1 {
+			perm := ops.Permutation(t.instrs[w].node)
+			last := len(perm) - 1
+			isBatch := k == 0 && last > 1 && t.slots[in.in[1]].typ.Shape.Rank() == 2
+			if last > 0 && !isBatch && (perm[last] == last || perm[last-1] == last) {
 				in.in[k] = t.instrs[w].in[0]
-				*trans = true
+				in.affine.perms[k] = perm
 			}
 		}
 	}
@@ -86,6 +92,17 @@ func fuseAffine(u *unit) error {
 	return nil
 }
 
+// swapsLast reports whether a permutation exchanges the last two dimensions and nothing else.
+func swapsLast(perm []int) bool {
+	last := len(perm) - 1
+	for i, p := range perm[:last-1] {
+		if p != i {
+			return false
+		}
+	}
+	return perm[last] == last-1
+}
+
 // biasOf returns the other operand of next if next adds a row of the product's width to the product p, else noSlot.
 func (t *tape) biasOf(p, next *instr) slotID {
 	if !next.node.Is(ops.AddDef) {
@@ -95,8 +112,12 @@ func (t *tape) biasOf(p, next *instr) slotID {
 	shape := t.slots[product].typ.Shape
 	for k, other := range []slotID{next.in[1], next.in[0]} {
 		bias := t.slots[other].typ.Shape
-		isRow := len(bias) == 1 || len(bias) == 2 && bias[0] == 1
-		if next.in[k] == product && isRow && bias[len(bias)-1] == shape[1] && t.slots[next.out[0]].typ.Shape.Identical(shape) {
+		if len(bias) == 0 {
+			continue
+		}
+		last := len(bias) - 1
+		isRow := !slices.ContainsFunc(bias[:last], func(d graph.Dim) bool { return d != 1 })
+		if next.in[k] == product && isRow && bias[last] == shape[len(shape)-1] && t.slots[next.out[0]].typ.Shape.Identical(shape) {
 			return other
 		}
 	}

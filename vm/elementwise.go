@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 
@@ -293,9 +294,10 @@ type workspaces[T kernel.Float] struct {
 	free []*kernel.Workspace[T]
 }
 
-// reserve makes room for n parts at a time of a program. No part runs meanwhile, so all are free, in any order.
+// reserve makes room for a program of n parts, of which as many run at a time as there are processors. No part runs meanwhile, so
+// all are free, in any order.
 func (w *workspaces[T]) reserve(p *kernel.Program[T], n int) {
-	for len(w.free) < n {
+	for n = min(n, runtime.GOMAXPROCS(0)); len(w.free) < n; {
 		w.free = append(w.free, kernel.NewWorkspace(p))
 	}
 	for _, one := range w.free {
@@ -303,10 +305,13 @@ func (w *workspaces[T]) reserve(p *kernel.Program[T], n int) {
 	}
 }
 
-func (w *workspaces[T]) take() *kernel.Workspace[T] {
+func (w *workspaces[T]) take(p *kernel.Program[T]) *kernel.Workspace[T] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := len(w.free) - 1
+	if last < 0 { // GOMAXPROCS has grown
+		return kernel.NewWorkspace(p)
+	}
 	one := w.free[last]
 	w.free = w.free[:last]
 	return one
@@ -389,7 +394,7 @@ func (r *elementRunner[T]) Do(part int) {
 }
 
 func (r *elementRunner[T]) run(region kernel.Region) {
-	w := r.workspaces.take()
+	w := r.workspaces.take(&r.program)
 	r.program.Run(w, r.arguments, region)
 	r.workspaces.give(w)
 }

@@ -32,11 +32,11 @@ func fuseEpilogue(u *unit) error {
 	}
 	for i := range t.instrs {
 		p := &t.instrs[i]
-		if p.kind != affineInstr || p.dead || p.affine.sums || t.slots[p.out[0]].typ.Shape.Rank() != 2 {
+		if p.kind != affineInstr || p.dead || p.affine.sums || !t.isOneProduct(p) {
 			continue
 		}
 		for _, at := range f.readers[p.out[0]] {
-			if s := &t.instrs[at]; s.kind == evalInstr && s.node.Is(ops.SumDef) && s.in[0] == p.out[0] && slices.Equal(ops.Axes(s.node), []int{0}) {
+			if s := &t.instrs[at]; s.kind == evalInstr && s.node.Is(ops.SumDef) && s.in[0] == p.out[0] && t.leavesLast(s) {
 				p.affine.sums = true
 				p.affine.names = append(slices.Clone(p.affine.names), "sum")
 				p.out = append(slices.Clone(p.out), s.out[0])
@@ -47,6 +47,22 @@ func fuseEpilogue(u *unit) error {
 	}
 	t.instrs = slices.DeleteFunc(t.instrs, func(in instr) bool { return in.dead })
 	return nil
+}
+
+// isOneProduct reports whether the rows of an affine instruction's result are those of one product, which can sum its columns.
+func (t *tape) isOneProduct(in *instr) bool {
+	return in.affine.isOneProduct(t.slots[in.in[0]].typ.Shape.Rank(), t.slots[in.in[1]].typ.Shape.Rank())
+}
+
+// leavesLast reports whether a sum is over all dimensions but the last.
+func (t *tape) leavesLast(sum *instr) bool {
+	axes := ops.Axes(sum.node)
+	for i, axis := range axes {
+		if i != axis {
+			return false
+		}
+	}
+	return len(axes) == t.slots[sum.in[0]].typ.Shape.Rank()-1
 }
 
 // readers lists the instructions that read each slot itself, in order.
@@ -162,6 +178,5 @@ func bindEpilogue[T kernel.Float](g *kernel.Gemm[T], s *step, tile *elementRunne
 			}
 		}
 		e.Tile = tile
-		tile.workspaces.reserve(&tile.program, g.Parts())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"github.com/tapir-ml/tapir/graph"
-	"github.com/tapir-ml/tapir/internal/kernel"
 	"github.com/tapir-ml/tapir/internal/parallel"
 )
 
@@ -13,8 +12,8 @@ import (
 type step struct {
 	in   *instr
 	call graph.Call
-	f32  *kernel.Gemm[float32] // of affine instructions
-	f64  *kernel.Gemm[float64]
+	f32  *product[float32] // of affine instructions
+	f64  *product[float64]
 	e32  *elementRunner[float32] // of elementwise instructions, and of those in a product's epilogue
 	e64  *elementRunner[float64]
 }
@@ -40,9 +39,9 @@ func (m *Machine) prepare() {
 		isFloat32 := t.slots[in.out[0]].typ.DType == graph.Float32
 		switch {
 		case in.kind == affineInstr && isFloat32:
-			s.f32 = new(kernel.Gemm[float32])
+			s.f32 = new(product[float32])
 		case in.kind == affineInstr:
-			s.f64 = new(kernel.Gemm[float64])
+			s.f64 = new(product[float64])
 		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
 		}
@@ -90,11 +89,9 @@ func (m *Machine) refresh() error {
 func (s *step) bind() {
 	switch {
 	case s.f32 != nil:
-		bindGemm(s.f32, s)
-		bindEpilogue(s.f32, s, s.e32)
+		s.f32.bind(s, s.e32)
 	case s.f64 != nil:
-		bindGemm(s.f64, s)
-		bindEpilogue(s.f64, s, s.e64)
+		s.f64.bind(s, s.e64)
 	case s.e32 != nil:
 		s.e32.bind(&s.call)
 	case s.e64 != nil:
@@ -102,28 +99,13 @@ func (s *step) bind() {
 	}
 }
 
-func bindGemm[T kernel.Float](g *kernel.Gemm[T], s *step) {
-	a, b, c := s.call.In[0], s.call.In[1], s.call.Out[0]
-	form := &s.in.affine
-	g.M, g.N = c.Shape[0], c.Shape[1]
-	g.A, g.B, g.C, g.CRow = graph.Elements[T](a), graph.Elements[T](b), graph.Elements[T](c), c.Shape[1]
-	g.K, g.ARow, g.ACol = a.Shape[1], a.Shape[1], 1
-	if form.transA {
-		g.K, g.ARow, g.ACol = a.Shape[0], 1, a.Shape[1]
-	}
-	g.BRow, g.BCol = b.Shape[1], 1
-	if form.transB {
-		g.BRow, g.BCol = 1, b.Shape[1]
-	}
-}
-
 // execute runs one instruction.
 func (m *Machine) execute(s *step) error {
 	switch {
 	case s.f32 != nil:
-		parallel.Run(m.Workers, s.f32.Parts(), s.f32)
+		parallel.Run(m.Workers, s.f32.parts(), s.f32)
 	case s.f64 != nil:
-		parallel.Run(m.Workers, s.f64.Parts(), s.f64)
+		parallel.Run(m.Workers, s.f64.parts(), s.f64)
 	case s.e32 != nil:
 		parallel.Run(m.Workers, s.e32.parts(), s.e32)
 	case s.e64 != nil:

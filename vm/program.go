@@ -239,9 +239,12 @@ func (t *tape) operation(in *instr) string {
 			note = " {" + attr + "}"
 		}
 	case affineInstr:
-		for i, trans := range []bool{in.affine.transA, in.affine.transB} {
-			if trans {
+		for i, perm := range in.affine.perms {
+			if perm != nil {
 				operands[i] += "ᵀ"
+			}
+			if perm != nil && !swapsLast(perm) {
+				operands[i] += fmt.Sprint(perm)
 			}
 		}
 		if in.affine.packed {

@@ -70,6 +70,8 @@ func TestTheTape(t *testing.T) {
 	affine := ops.Affine(x, w, b)
 	h0 := g.Input("h0", graph.Float32, 3)
 	h, none := g.Input("h", graph.Float32, batch, 3), g.Full(graph.Float32, 0)
+	seq, out := g.Input("seq", graph.Float32, batch, 5, 4), g.Input("out", graph.Float32, batch, 5, 3)
+	heads, row5, square := g.Input("heads", graph.Float32, batch, 5, 2, 4), g.Input("row", graph.Float32, 5), g.Input("square", graph.Float32, batch, 5, 5)
 	masked := ops.Select(ops.Greater(h, none), ops.MatMul(y, ops.Transpose(v)), none)
 	cases := []struct {
 		name    string
@@ -94,6 +96,15 @@ func TestTheTape(t *testing.T) {
 			[]string{"affine(y, vᵀ, h) matmul+relu′+sum", "matmul(xᵀ, s8)"}},
 		{"transposes are absorbed", []*graph.Node{ops.MatMul(x, ops.Transpose(v))},
 			[]string{"matmul(x, vᵀ)"}},
+		{"a batch of rows is one product, with bias and activation", []*graph.Node{ops.Tanh(ops.Affine(seq, w, b))},
+			[]string{"affine(seq, w, b) matmul+add+tanh"}},
+		{"and so is its gradient by the weights, and by the bias", []*graph.Node{
+			autodiff.Grad(ops.Sum(ops.Mul(ops.ReLU(ops.Affine(seq, w, b)), out)), w)[0], autodiff.Grad(ops.Sum(ops.Mul(ops.ReLU(ops.Affine(seq, w, b)), out)), b)[0]},
+			[]string{"broadcast(1) {shape=(batch, 5, 3)}", "affine(seq, w, b, 0, s9, out) matmul+add+relu+less+mul+select+sum", "matmul(seq as (5*batch, 4)ᵀ, s8 as (5*batch, 3))"}},
+		{"each product of a batch has the epilogue", []*graph.Node{ops.Add(ops.ReLU(ops.Add(ops.MatMul(seq, ops.Transpose(seq, 0, 2, 1)), row5)), square)},
+			[]string{"affine(seq, seqᵀ, row, square) matmul+add+relu+add"}},
+		{"heads are read where they are", []*graph.Node{ops.MatMul(ops.Transpose(heads, 0, 2, 1, 3), ops.Transpose(heads, 0, 2, 3, 1))},
+			[]string{"matmul(headsᵀ[0 2 1 3], headsᵀ[0 2 3 1])"}},
 		{"a column is no bias, but an operand of the epilogue", []*graph.Node{ops.Add(ops.MatMul(x, w), ops.SumKeep(x, 1))},
 			[]string{"sum(x) {axes=[1]}", "affine(x, w, s2 as (batch, 1)) matmul+add"}},
 		{"stable forms", []*graph.Node{ops.Log(ops.Softmax(x, 1)), ops.Log(ops.AddScalar(ops.Exp(x), 1)), ops.Log(ops.Sigmoid(x))},

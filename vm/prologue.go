@@ -38,15 +38,16 @@ func hoistPrologue(u *unit) error {
 	packed := map[packing]slotID{}
 	for i := range kept {
 		in := &kept[i]
-		if in.kind != affineInstr || !t.isShared(in.in[1]) {
+		if in.kind != affineInstr || !t.isShared(in.in[1]) || t.slots[in.in[1]].typ.Shape.Rank() != 2 {
 			continue
 		}
-		b := &t.slots[in.in[1]]
-		k, n := flip(b.typ.Shape, in.affine.transB)
+		b, perm := &t.slots[in.in[1]], in.affine.perms[1]
+		matrix := permuted(b.typ.Shape, perm)
+		k, n := matrix[0], matrix[1]
 		if !k.IsStatic() || !n.IsStatic() || k*n < minPacked {
 			continue
 		}
-		key := packing{in.in[1], in.affine.transB}
+		key := packing{in.in[1], perm != nil && swapsLast(perm)}
 		to, ok := packed[key]
 		if !ok {
 			size := kernel.PackedLen[float64](int(k), int(n))
@@ -57,7 +58,7 @@ func hoistPrologue(u *unit) error {
 			t.shareSlot(to)
 			packed[key] = to
 			pack := instr{kind: packInstr, node: b.node, in: []slotID{in.in[1]}, out: []slotID{to}, hoisted: true}
-			pack.affine.transB = in.affine.transB
+			pack.affine.perms[1] = perm
 			hoisted = append(hoisted, pack)
 		}
 		in.affine.packed = true
@@ -189,9 +190,8 @@ func (m *Machine) enter() error {
 // pack lays out a matrix as the product kernel reads it.
 func pack[T kernel.Float](s *step) {
 	b := s.call.In[0]
-	k, n, row, col := b.Shape[0], b.Shape[1], b.Shape[1], 1
-	if s.in.affine.transB {
-		k, n, row, col = n, k, col, row
-	}
+	var as operandOf
+	as.set(b.Shape, s.in.affine.perms[1])
+	k, n, row, col := as.matrix()
 	kernel.Pack(graph.Elements[T](s.call.Out[0]), graph.Elements[T](b), row, col, k, n)
 }

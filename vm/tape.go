@@ -63,17 +63,18 @@ type instr struct {
 	dead     bool
 }
 
-// affine describes act(A·B + bias) and what follows: operands 0 and 1 are A and B, then comes the bias if there is one. Then
-// either the saved result of an activation whose derivative multiplies, or the operands of a program (instr.elements) that
-// runs on each finished tile. The first result is the product's memory; the last one, if sums is set, its columns' sums.
+// affine describes act(A·B + bias) and what follows: operands 0 and 1 are A and B, read with their dimensions permuted where
+// perms says so, then comes the bias if there is one. Then either the saved result of an activation whose derivative multiplies,
+// or the operands of a program (instr.elements) that runs on each finished tile. The first result is the product's memory; the
+// last one, if sums is set, its columns' sums.
 type affine struct {
-	transA, transB bool
-	bias           bool
-	act            kernel.Act
-	deriv          kernel.Act
-	sums           bool
-	packed         bool     // the last operand is B's layout
-	names          []string // what was fused, for people
+	perms  [2][]int // as of ops.Transpose; nil: in order
+	bias   bool
+	act    kernel.Act
+	deriv  kernel.Act
+	sums   bool
+	packed bool     // the last operand is B's layout
+	names  []string // what was fused, for people
 }
 
 // tape is a program while passes work on it.

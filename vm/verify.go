@@ -158,18 +158,21 @@ func (t *tape) verifyAffine(in *instr) error {
 		return fmt.Errorf("%d operands and %d results for an affine form of %d and %d", len(in.in), len(in.out), operands, results)
 	}
 	a, b, c := t.slots[in.in[0]].typ.Shape, t.slots[in.in[1]].typ.Shape, t.slots[in.out[0]].typ.Shape
-	m, k := flip(a, in.affine.transA)
-	l, n := flip(b, in.affine.transB)
-	if len(c) != 2 || k.Equal(l) != graph.Yes || c[0] != m || c[1] != n {
-		return fmt.Errorf("%v · %v gives %v", a, b, c)
+	want, err := ops.MatMulDef.Infer(nil, []graph.Type{graph.TypeOf(graph.Float64, permuted(a, in.affine.perms[0])...), graph.TypeOf(graph.Float64, permuted(b, in.affine.perms[1])...)})
+	if err != nil || !want.Shape.Identical(c) {
+		return fmt.Errorf("%v%v · %v%v gives %v (%v)", a, in.affine.perms[0], b, in.affine.perms[1], c, err)
 	}
 	return nil
 }
 
-// flip returns the rows and columns of a matrix read in its own order or transposed.
-func flip(s graph.Shape, transposed bool) (rows, cols graph.Dim) {
-	if transposed {
-		return s[1], s[0]
+// permuted returns a shape with its dimensions in another order.
+func permuted(s graph.Shape, perm []int) graph.Shape {
+	if perm == nil {
+		return s
 	}
-	return s[0], s[1]
+	var out graph.Shape
+	for _, p := range perm {
+		out = append(out, s[p])
+	}
+	return out
 }

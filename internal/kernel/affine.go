@@ -47,12 +47,13 @@ type Epilogue[T Float] struct {
 	// ColSums, if not nil, receives the N sums over the columns of the finished C, rows added in ascending order.
 	ColSums []T
 	Tile    Tiler[T] // nil, or what is run on each finished tile
+	TileRow int      // the row that C's row 0 is to Tile, for a product that is one of several
 }
 
 // Tiler is work on a finished tile of C while it is hot in cache: any elementwise program.
 type Tiler[T Float] interface {
-	// Tile works on C's elements (i0+i, j0+j), i < rows, j < cols, at c[i*stride+j]. Each element of C belongs to exactly
-	// one call; calls for different tiles may come at the same time from several goroutines.
+	// Tile works on C's elements (i0+i, j0+j), i < rows, j < cols, at c[i*stride+j]; i0 counts from TileRow. Each element of
+	// C belongs to exactly one call; calls for different tiles may come at the same time from several goroutines.
 	Tile(c []T, i0, j0, rows, cols, stride int)
 }
 
@@ -84,7 +85,7 @@ func (g *Gemm[T]) finish(buf *packBuffer, i0, j0, rows, cols int) {
 		}
 	}
 	if e.Tile != nil {
-		e.Tile.Tile(c, i0, j0, rows, cols, g.CRow)
+		e.Tile.Tile(c, e.TileRow+i0, j0, rows, cols, g.CRow)
 	}
 	if e.ColSums != nil {
 		sums := e.ColSums[j0:][:cols]
