@@ -44,6 +44,7 @@ var (
 		{"nn/train", 4, with(below, "losses", "nn", "nn/initializers", "nn/optim", "nn/data", "nn/checkpoint"), nil},
 		{"nn/train/plot", 4, with(below, "nn/train"), nil},
 		{"interop/...", 5, public, nil},
+		{"interop/gorgonia", 5, []string{"graph", "ops", "vm", "vm/reference"}, []string{"gorgonia.org/gorgonia", "gorgonia.org/tensor"}},
 		{"examples/...", 6, with(public, "interop/..."), nil},
 		{"docs/...", 6, with(public, "interop/..."), nil},
 	}
