@@ -45,23 +45,23 @@ func cube(e1, e2 float64) gradcheck.Func {
 	return func(x []*graph.Node) *graph.Node { return graph.Apply(first, nil, x[0]) }
 }
 
-// Wrong first and second derivatives are found, and the report names the worst element.
+// Wrong first and second derivatives are found, down to 10⁻⁵, and the report names the function, its line and the worst element.
 func TestWrongDerivativesAreFound(t *testing.T) {
 	x := []float64{0.5, -0.3, 1.5, 0.8}
 	for _, c := range []struct {
 		e1, e2        float64
 		failed, order int
 		index         int // −1: any
-	}{{0, 0, 0, 0, -1}, {0.1, 0, 1, 1, 2}, {0, 0.1, 4, 2, -1}, {0.001, 0, 0, 0, -1}} {
+	}{{0, 0, 0, 0, -1}, {0.1, 0, 1, 1, 2}, {0, 0.1, 4, 2, -1}, {1e-6, 0, 1, 1, 2}, {0, 1e-5, 4, 2, -1}, {1e-10, 0, 0, 0, -1}} {
 		report, err := gradcheck.Check(cube(c.e1, c.e2), x)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := report.Worst
-		if report.Failed != c.failed || report.OK() != (c.failed == 0) || report.Checked != 8 {
+		if report.Failed != c.failed || report.OK() != (c.failed == 0) || report.Checked != 9 {
 			t.Errorf("errors %v, %v: %v", c.e1, c.e2, report)
 		}
-		if c.failed > 0 && (w.Order != c.order || c.index >= 0 && w.Index != c.index || !strings.Contains(report.String(), fmt.Sprintf("%d of 8 derivatives differ; the worst: order %d, input 0", c.failed, c.order))) {
+		if c.failed > 0 && (w.Order != c.order || c.index >= 0 && w.Index != c.index || !strings.Contains(report.String(), fmt.Sprintf("%d of 9 derivatives differ; the worst: order %d, input 0, x0[", c.failed, c.order)) || !strings.HasPrefix(report.String(), "gradcheck_test.go:")) {
 			t.Errorf("errors %v, %v: %v", c.e1, c.e2, report)
 		}
 	}
@@ -73,7 +73,7 @@ func TestOtherInputsArePassedOn(t *testing.T) {
 		picked := ops.TakeAlongAxis(x[1], x[0], 0)
 		return ops.Select(x[2], ops.Tanh(picked), ops.Mul(picked, x[3]))
 	}, []int64{1, 0}, []float64{0.3, 0.7}, []bool{true, false}, 2.5)
-	if err != nil || !report.OK() || report.Checked != 6 {
+	if err != nil || !report.OK() || report.Checked != 7 {
 		t.Errorf("%v, %v", report, err)
 	}
 	if in := report.Worst.Input; in != 1 && in != 3 {
@@ -98,7 +98,7 @@ func TestWhatCannotBeChecked(t *testing.T) {
 				Eval: func(c *graph.Call) error { c.Out[0].CopyFrom(c.In[0]); return nil }}, nil, x[0])
 		}, []any{1.0}, "offers no gradient"},
 		{"an error of the run", func(x []*graph.Node) *graph.Node { return ops.TakeAlongAxis(x[0], x[1], 0) }, []any{[]float64{1}, []int64{7}}, "outside 0…0"},
-		{"symbolic", func(x []*graph.Node) *graph.Node { return x[0].Graph().Input("s", graph.Float64, graph.Symbol("n")) }, []any{1.0}, "fixed sizes"},
+		{"symbolic", func(x []*graph.Node) *graph.Node { return x[0].Graph().Input("s", graph.Float64, graph.Symbol("n")) }, []any{1.0}, "missing feed"},
 		{"an integer result", func(x []*graph.Node) *graph.Node { return ops.ArgMax(x[0], 0) }, []any{[]float64{1}}, "float"},
 	} {
 		if report, err := gradcheck.Check(c.f, c.inputs...); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -108,6 +108,133 @@ func TestWhatCannotBeChecked(t *testing.T) {
 	// A NaN or infinite derivative never passes.
 	if report, err := gradcheck.Check(func(x []*graph.Node) *graph.Node { return ops.Sqrt(x[0]) }, 0.0); err != nil || report.OK() {
 		t.Errorf("√ at 0: %v, %v", report, err)
+	}
+}
+
+// Large inputs are moved along random directions, where one wrong element of many shows.
+func TestLargeInputs(t *testing.T) {
+	x := make([]float64, 20_000)
+	for i := range x {
+		x[i] = 0.5 + 0.4*math.Sin(float64(i))
+	}
+	for wrong, want := range map[float64]bool{0: true, 0.1: false} {
+		x[777] = 1.5 // alone above 1
+		report, err := gradcheck.Check(cube(wrong, 0), x)
+		if err != nil || report.OK() != want || report.Checked != 2*4+1 || report.Worst.Index != -1 {
+			t.Errorf("off by %v: %v, %v", wrong, report, err)
+		}
+		if !want && !strings.Contains(report.String(), "order 1, input 0, x0 along a random direction") {
+			t.Errorf("%v", report)
+		}
+	}
+	report, err := gradcheck.Options{Elements: 2, Directions: 7, Order: 1}.Check(cube(0, 0.1), x[:3])
+	if err != nil || !report.OK() || report.Checked != 7 {
+		t.Errorf("seven directions of the first order: %v, %v", report, err)
+	}
+}
+
+// Inputs with a symbolic batch, and functions with several results, of which integers are left out.
+func TestSymbolsAndTuples(t *testing.T) {
+	batch := graph.Symbol("batch")
+	affine := func(x []*graph.Node) *graph.Node {
+		largest, at := ops.MaxArg(x[0], 1)
+		return ops.Tuple(ops.Affine(x[0], x[1], x[2]), ops.Mean(x[0], 0), largest, at)
+	}
+	x := graph.NewArray(graph.Float64, 4, 3)
+	for i := range x.Len() {
+		x.SetAt(i, math.Sin(float64(3*i)))
+	}
+	w := graph.NewArray(graph.Float64, 3, 2)
+	for i := range w.Len() {
+		w.SetAt(i, float64(i)-2)
+	}
+	report, err := gradcheck.Check(affine, gradcheck.Shaped(x, batch, 3), w, []float64{0.5, -0.5})
+	if err != nil || !report.OK() || report.Checked != 2*(12+6+2)+1 {
+		t.Errorf("%v, %v", report, err)
+	}
+	if _, err := gradcheck.Check(affine, gradcheck.Shaped(x, batch, 4), w, []float64{0.5, -0.5}); err == nil {
+		t.Error("a value that does not have the dimensions it was given: no error")
+	}
+}
+
+// At a kink a derivative between the two slopes is counted apart, any other fails, and both say what the slopes are. A kink beside the
+// point does no harm.
+func TestKinks(t *testing.T) {
+	surrogate := *ops.ReLUDef
+	surrogate.VJP = func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{ops.Scale(dy, 2)} }
+	relu := func(x []*graph.Node) *graph.Node { return ops.ReLU(x[0]) }
+	for _, c := range []struct {
+		name  string
+		f     gradcheck.Func
+		at    float64
+		ok    bool
+		kinks int
+		said  bool
+	}{
+		{"relu at 0", relu, 0, true, 1, true},
+		{"relu beside 0", relu, 2e-6, true, 0, false},
+		{"a gradient of 2", func(x []*graph.Node) *graph.Node { return graph.Apply(&surrogate, nil, x[0]) }, 0, false, 0, true},
+		{"max of a tie, where the difference is the mean of the slopes, and so is the gradient", func(x []*graph.Node) *graph.Node {
+			return ops.Max(ops.Mul(x[0], x[0].Graph().Constant([]float64{1, 3})))
+		}, 0, true, 0, false},
+	} {
+		report, err := gradcheck.Options{Order: 1}.Check(c.f, c.at)
+		if err != nil || report.OK() != c.ok || report.Kinks != c.kinks {
+			t.Errorf("%s: %v, %v", c.name, report, err)
+		}
+		if w := report.Worst; c.said && !(w.Kink && w.Left < w.Right && strings.Contains(report.String(), "keep inputs away from it")) {
+			t.Errorf("%s: %v", c.name, report)
+		}
+	}
+}
+
+// A steep third derivative, the edge of a domain and numbers far from 1 are no failures.
+func TestAwkwardPoints(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    func(x *graph.Node) *graph.Node
+		at   []float64
+	}{
+		{"ln x beside 0", ops.Log, []float64{1e-9, 1e-3, 1e9}},
+		{"√x beside 0", ops.Sqrt, []float64{1e-12, 3e-6}},
+		{"exp(50·x)", func(x *graph.Node) *graph.Node { return ops.Exp(ops.Scale(x, 50)) }, []float64{1, -1}},
+		{"large", ops.Square, []float64{1e8, -3e5, 1e-8}},
+	} {
+		gradcheck.Test(t, func(x []*graph.Node) *graph.Node { return c.f(x[0]) }, c.at)
+	}
+}
+
+// A forward rule that is not the transpose of the gradient is found.
+func TestForwardAgainstReverse(t *testing.T) {
+	wrong := *ops.TanhDef
+	wrong.JVP = func(n *graph.Node, dx []*graph.Node) *graph.Node {
+		return ops.Mul(dx[0], ops.AddScalar(ops.Neg(ops.Square(n)), 1.000001))
+	}
+	report, err := gradcheck.Check(func(x []*graph.Node) *graph.Node { return graph.Apply(&wrong, nil, x[0]) }, []float64{0.1, 0.5})
+	if err != nil || report.Failed == 0 || !strings.Contains(report.String(), "forward mode") {
+		t.Errorf("%v, %v", report, err)
+	}
+}
+
+// An expression that exists already is checked by all it depends on, parameters included, and its graph is left alone.
+func TestNode(t *testing.T) {
+	g := graph.New()
+	x, w, v := g.Input("x", graph.Float64, graph.Symbol("n"), 2), g.Param("w", graph.Float64, graph.Zeros(), 2, 3), g.Variable("v", graph.Float64, graph.Zeros(), 3)
+	loss := ops.Mean(ops.Square(ops.Sub(ops.Tanh(ops.MatMul(x, w)), v)))
+	count := len(g.Nodes())
+	row := graph.NewArray(graph.Float64, 1, 2)
+	row.SetAt(1, 0.3)
+	values := map[*graph.Node]any{x: row, w: graph.NewArray(graph.Float64, 2, 3), v: []float64{1, 2, 3}}
+	report, err := gradcheck.Node(loss, values)
+	if err != nil || !report.OK() || report.Checked != 2*(2+6+3)+1 || len(g.Nodes()) != count {
+		t.Errorf("%v, %v", report, err)
+	}
+	delete(values, v)
+	if _, err := gradcheck.Node(loss, values); err == nil || !strings.Contains(err.Error(), "no value") || !strings.Contains(err.Error(), "variable") && !strings.Contains(err.Error(), "v:") {
+		t.Errorf("without a value: %v", err)
+	}
+	if _, err := gradcheck.Node(ops.Sum(loss, 3), values); err == nil {
+		t.Error("an invalid node: no error")
 	}
 }
 
@@ -144,5 +271,5 @@ func Example() {
 		return ops.Mul(ops.Tanh(x[0]), x[1])
 	}, []float64{0.1, 0.2, 0.3}, 1.5)
 	fmt.Println(report.OK(), report.Checked, err)
-	// Output: true 8 <nil>
+	// Output: true 9 <nil>
 }
