@@ -29,6 +29,10 @@ type Spec struct {
 	// Outputs are the nodes whose values can be read after a run.
 	Outputs []*graph.Node
 
+	// Watch are nodes whose values can be read after a run too, to look into a program without changing what it is for. A watched
+	// node is computed, and fusing leaves it out, even if nothing else needs it.
+	Watch []*graph.Node
+
 	// Updates say what the state becomes when a step commits. All values are computed from the state before the step. Programs
 	// for training also commit what graph.Assign recorded for the variables they depend on.
 	Updates []graph.Update
@@ -85,6 +89,7 @@ type unit struct {
 
 // begin checks the Spec.
 func begin(spec Spec) (*unit, error) {
+	spec.Outputs = slices.Concat(spec.Outputs, spec.Watch)
 	u := &unit{spec: spec}
 	for _, without := range spec.Without {
 		if !slices.ContainsFunc(passes, func(p pass) bool { return p.optional && p.name == without }) {

@@ -99,6 +99,19 @@ func (s *step) bind() {
 	}
 }
 
+// perform runs instruction at, and measures it and looks at its results if somebody wants to know.
+func (m *Machine) perform(at int) (err error) {
+	if m.profile != nil {
+		err = m.profile.timed(at)
+	} else {
+		err = m.execute(&m.steps[at])
+	}
+	if m.CheckFinite && err == nil {
+		m.lookAt(at)
+	}
+	return err
+}
+
 // execute runs one instruction.
 func (m *Machine) execute(s *step) error {
 	switch {

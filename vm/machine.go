@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 	"unsafe"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -16,6 +17,11 @@ type Machine struct {
 	// Workers limits how many goroutines work on one run; 0 means GOMAXPROCS, 1 suits servers that run many machines. Results
 	// do not depend on it.
 	Workers int
+
+	// CheckFinite looks for NaN and infinities in what every instruction computes, the new states included. Where there are any,
+	// nothing is committed and Run fails with the first node that made them of finite operands, which a second, plain evaluation
+	// finds. What ops.AllowNonFinite marks is let pass. It is for finding mistakes: runs take several times as long.
+	CheckFinite bool
 
 	program *Program
 	state   *State
@@ -40,6 +46,9 @@ type Machine struct {
 
 	fedOperands []fedOperand // of steps, to point at newly fed tensors
 	fedKernels  []int        // steps with kernels of their own that have such operands
+
+	profile *Profile // nil: nobody measures
+	suspect int      // with CheckFinite: the first instruction that made a number that is not finite, or −1
 
 	ran bool // there are values to read
 	at  int  // the instruction being run, for panics
@@ -166,7 +175,10 @@ func (m *Machine) unknownFeed(n *graph.Node) error {
 // Run computes the outputs and commits the updates. If it fails or ctx ends first, nothing was committed: the state is as
 // before, and the machine can be used again.
 func (m *Machine) Run(ctx context.Context) error {
-	m.ran = false
+	if m.profile != nil {
+		defer func(began time.Time) { m.profile.finish(time.Since(began)) }(time.Now())
+	}
+	m.ran, m.suspect = false, -1
 	if err := m.refused.err; err != nil {
 		m.refused = refusal{}
 		return err
@@ -180,6 +192,11 @@ func (m *Machine) Run(ctx context.Context) error {
 	}
 	if err := m.compute(ctx); err != nil {
 		return err
+	}
+	if m.CheckFinite {
+		if err := m.checkFinite(); err != nil {
+			return err
+		}
 	}
 	m.commit()
 	m.ran = true
@@ -210,7 +227,7 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 			default:
 			}
 		}
-		if err := m.execute(&m.steps[m.at]); err != nil {
+		if err := m.perform(m.at); err != nil {
 			return m.failed(err)
 		}
 	}
@@ -234,7 +251,7 @@ func (m *Machine) commit() {
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
 	for i := m.computed; i < len(m.steps); i++ {
-		_ = m.execute(&m.steps[i]) // an elementwise program, which cannot fail
+		_ = m.perform(i) // an elementwise program, which cannot fail
 	}
 	for i, s := range m.program.tape.commits {
 		if m.program.tape.slots[s].kind == inState {

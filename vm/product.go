@@ -104,6 +104,11 @@ func (p *product[T]) parts() int {
 	return (p.count + p.group - 1) / p.group
 }
 
+// flops counts the operations of the products; what their epilogues do is not in it.
+func (p *product[T]) flops() float64 {
+	return 2 * float64(p.count) * float64(p.gemm.M) * float64(p.gemm.N) * float64(p.gemm.K)
+}
+
 // Do computes one part.
 func (p *product[T]) Do(part int) {
 	switch {

@@ -24,7 +24,7 @@ type Program struct {
 // program seals the tape.
 func (u *unit) program() (*Program, error) {
 	t := u.tape
-	p := &Program{mode: u.spec.Mode, tape: t, outputs: append([]*graph.Node(nil), u.spec.Outputs...), updates: u.updates}
+	p := &Program{mode: u.spec.Mode, tape: t, outputs: u.spec.Outputs, updates: u.updates}
 	for _, n := range t.feeds {
 		p.feeds = append(p.feeds, u.user.Leaf(n.Name()))
 	}
@@ -107,7 +107,7 @@ func (p *Program) Mode() Mode { return p.mode }
 // Feeds returns the inputs that a run needs, be it only for the size of a dimension.
 func (p *Program) Feeds() []*graph.Node { return append([]*graph.Node(nil), p.feeds...) }
 
-// Outputs returns the nodes whose values a machine can give.
+// Outputs returns the nodes whose values a machine can give, the watched ones last.
 func (p *Program) Outputs() []*graph.Node { return append([]*graph.Node(nil), p.outputs...) }
 
 // Len returns the number of instructions.

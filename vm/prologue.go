@@ -179,7 +179,7 @@ func (m *Machine) enter() error {
 		return nil
 	}
 	for m.at = range m.hoisted {
-		if err := m.execute(&m.steps[m.at]); err != nil {
+		if err := m.perform(m.at); err != nil {
 			return err
 		}
 	}

@@ -14,9 +14,15 @@ type Env struct {
 	Feeds map[*graph.Node]any // the values of inputs, as for vm.Machine.Feed
 	State map[string]any      // the values of parameters and variables by name
 	Train bool                // which side of ops.ByMode counts
+
+	// Own computes float32 in float32, as a machine does.
+	Own bool
+
+	// Visit, if not nil, sees each operator's operands and results, tuples as several, in order. Its error ends the evaluation.
+	Visit func(n *graph.Node, in, out []graph.Array) error
 }
 
-// Eval returns the values of nodes. Float32 values are computed and returned in Float64. It fails as a machine does: with the
+// Eval returns the values of nodes. Float32 values are computed and returned in Float64, unless Env.Own is set. It fails as a machine does: with the
 // first invalid node, a missing value, shapes that disagree, or an operator's own error.
 func Eval(env Env, nodes ...*graph.Node) ([]graph.Array, error) {
 	for _, n := range nodes {
@@ -123,7 +129,7 @@ func (e *evaluator) leaf(v any, n *graph.Node) (graph.Array, error) {
 			return a, graph.Errorf(graph.ErrShape, "value %v%v for %v", a.DType, a.Shape, n.Type())
 		}
 	}
-	if !a.DType.IsFloat() {
+	if !a.DType.IsFloat() || e.env.Own {
 		return a, nil
 	}
 	wide := graph.NewArray(graph.Float64, append([]int(nil), a.Shape...)...)
@@ -176,7 +182,7 @@ func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
 			}
 		}
 		dtype := t.DType
-		if dtype.IsFloat() {
+		if dtype.IsFloat() && !e.env.Own {
 			dtype = graph.Float64
 		}
 		call.Out = append(call.Out, graph.NewArray(dtype, shape...))
@@ -188,7 +194,11 @@ func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
 		}
 		call.Scratch = graph.NewArray(graph.Float64, bytes/4+8).Bytes() // twice what float32 operands would ask for
 	}
-	return call.Out, run(n.Def(), &call)
+	err := run(n.Def(), &call)
+	if err == nil && e.env.Visit != nil {
+		err = e.env.Visit(n, in, call.Out)
+	}
+	return call.Out, err
 }
 
 // run makes an error of a panic in an operator, which may be a user's.
