@@ -14,7 +14,9 @@ const (
 	OpCopy       // a
 	OpExp        // eᵃ
 	OpExpm1      // eᵃ − 1
+	OpExp2       // 2ᵃ
 	OpLog        // ln a
+	OpLog2       // log₂ a
 	OpLog1p      // ln(1 + a)
 	OpTanh       // tanh a
 	OpSigmoid    // 1 / (1 + e⁻ᵃ)
@@ -22,6 +24,7 @@ const (
 	OpReLU       // 0 where a < 0, else a
 	OpErf        // 2/√π ∫₀ᵃ e^(−t²) dt
 	OpSqrt       // √a
+	OpRsqrt      // 1/√a
 	OpNeg        // −a
 	OpAbs        // |a|
 	OpSquare     // a²
@@ -29,9 +32,19 @@ const (
 	OpSign       // −1, ±0 or 1
 	OpFloor      // ⌊a⌋
 	OpCeil       // ⌈a⌉
+	OpTrunc      // a without its fraction
 	OpRound      // the nearest integer, ties to even
 	OpSin        // sin a
 	OpCos        // cos a
+	OpTan        // tan a
+	OpAsin       // arcsin a
+	OpAcos       // arccos a
+	OpAtan       // arctan a
+	OpSinh       // sinh a
+	OpCosh       // cosh a
+	OpAsinh      // arsinh a
+	OpAcosh      // arcosh a
+	OpAtanh      // artanh a
 
 	OpAdd // a + b
 	OpSub // a − b
@@ -55,10 +68,11 @@ const (
 )
 
 var opNames = [numOps]string{
-	opNone: "none", OpCopy: "copy", OpExp: "exp", OpExpm1: "expm1", OpLog: "log", OpLog1p: "log1p", OpTanh: "tanh",
-	OpSigmoid: "sigmoid", OpSoftplus: "softplus", OpReLU: "relu", OpErf: "erf", OpSqrt: "sqrt", OpNeg: "neg", OpAbs: "abs",
-	OpSquare: "square", OpReciprocal: "reciprocal", OpSign: "sign", OpFloor: "floor", OpCeil: "ceil", OpRound: "round",
-	OpSin: "sin", OpCos: "cos", OpAdd: "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMax: "max", OpMin: "min",
+	opNone: "none", OpCopy: "copy", OpExp: "exp", OpExpm1: "expm1", OpExp2: "exp2", OpLog: "log", OpLog2: "log2", OpLog1p: "log1p", OpTanh: "tanh",
+	OpSigmoid: "sigmoid", OpSoftplus: "softplus", OpReLU: "relu", OpErf: "erf", OpSqrt: "sqrt", OpRsqrt: "rsqrt", OpNeg: "neg", OpAbs: "abs",
+	OpSquare: "square", OpReciprocal: "reciprocal", OpSign: "sign", OpFloor: "floor", OpCeil: "ceil", OpTrunc: "trunc", OpRound: "round",
+	OpSin: "sin", OpCos: "cos", OpTan: "tan", OpAsin: "asin", OpAcos: "acos",
+	OpAtan: "atan", OpSinh: "sinh", OpCosh: "cosh", OpAsinh: "asinh", OpAcosh: "acosh", OpAtanh: "atanh", OpAdd: "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMax: "max", OpMin: "min",
 	OpPow: "pow", OpLess: "less", OpLessEqual: "lessequal", OpEqual: "equal", OpNotEqual: "notequal", OpGreater: "greater",
 	OpGreaterEqual: "greaterequal", OpSelect: "select", OpCall: "call",
 }

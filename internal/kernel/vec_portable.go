@@ -12,7 +12,9 @@ func portableVec[T Float]() *vecSet[T] {
 		OpCopy:       func(dst, x []T) { copy(dst, x) },
 		OpExp:        mapMath[T](math.Exp),
 		OpExpm1:      mapMath[T](math.Expm1),
+		OpExp2:       mapMath[T](math.Exp2),
 		OpLog:        mapMath[T](logarithm),
+		OpLog2:       mapMath[T](logarithm2),
 		OpLog1p:      mapMath[T](math.Log1p),
 		OpTanh:       mapMath[T](math.Tanh),
 		OpSigmoid:    mapMath[T](sigmoid),
@@ -20,6 +22,7 @@ func portableVec[T Float]() *vecSet[T] {
 		OpReLU:       reluPortable[T],
 		OpErf:        mapMath[T](math.Erf),
 		OpSqrt:       sqrtPortable[T],
+		OpRsqrt:      mapMath[T](func(x float64) float64 { return 1 / math.Sqrt(x) }),
 		OpNeg:        negPortable[T],
 		OpAbs:        absPortable[T],
 		OpSquare:     squarePortable[T],
@@ -27,13 +30,24 @@ func portableVec[T Float]() *vecSet[T] {
 		OpSign:       signPortable[T],
 		OpFloor:      mapMath[T](math.Floor),
 		OpCeil:       mapMath[T](math.Ceil),
+		OpTrunc:      mapMath[T](math.Trunc),
 		OpRound:      mapMath[T](math.RoundToEven),
 		OpSin:        mapMath[T](math.Sin),
 		OpCos:        mapMath[T](math.Cos),
+		OpTan:        mapMath[T](math.Tan),
+		OpAsin:       mapMath[T](math.Asin),
+		OpAcos:       mapMath[T](math.Acos),
+		OpAtan:       mapMath[T](math.Atan),
+		OpSinh:       mapMath[T](math.Sinh),
+		OpCosh:       mapMath[T](math.Cosh),
+		OpAsinh:      mapMath[T](math.Asinh),
+		OpAcosh:      mapMath[T](math.Acosh),
+		OpAtanh:      mapMath[T](math.Atanh),
 	}
 	setPortableBinary(s)
 	setPortableCompare(s)
 	setPortableReduce(s)
+	setPortableAct(s)
 	s.uniform = uniformPortable[T]
 	return s
 }
@@ -53,6 +67,19 @@ func logarithm(x float64) float64 {
 		return math.Log(x*0x1p54) - 54*math.Ln2
 	}
 	return math.Log(x)
+}
+
+// logarithm2 is log₂ x = k + ln(v)·log₂e with x = 2ᵏv, √½ ≤ v < √2. math.Log2 takes v from [½, 1), and what it then takes
+// from k cancels just above 1.
+func logarithm2(x float64) float64 {
+	if !(x > 0) || math.IsInf(x, 1) {
+		return math.Log2(x)
+	}
+	v, k := math.Frexp(x)
+	if v < math.Sqrt2/2 {
+		v, k = 2*v, k-1
+	}
+	return float64(k) + math.Log(v)*math.Log2E
 }
 
 // sigmoid is 1/(1+e⁻ˣ); below 0 the equal form eˣ/(1+eˣ) keeps the relative accuracy and does not overflow.

@@ -133,3 +133,30 @@ func refSin(x *big.Float) *big.Float {
 func refCos(x *big.Float) *big.Float {
 	return refSin(new(big.Float).SetPrec(400).Add(x, new(big.Float).SetPrec(400).Quo(refPi, ref(2))))
 }
+
+func refExp2(x *big.Float) *big.Float { return refExp(refMul(x, refLn2)) }
+
+func refLog2(x *big.Float) *big.Float { return refQuo(refLog(x), refLn2) }
+
+func refRsqrt(x *big.Float) *big.Float { return refQuo(ref(1), refZero().Sqrt(x)) }
+
+func refNeg(x *big.Float) *big.Float { return refZero().Neg(x) }
+
+// refCDF is Φ(z) = ½(1 + erf(z/√2)); 200 bits cover what cancels for |z| ≤ 9.
+func refCDF(z *big.Float) *big.Float {
+	return refMul(ref(0.5), refAdd(ref(1), refErf(refQuo(z, refSqrt2))))
+}
+
+var refSqrt2 = refZero().Sqrt(ref(2))
+
+// refBell is e^t/(1+e^t)² = σ(t)σ(−t).
+func refBell(t *big.Float) *big.Float { return refMul(refSigmoid(t), refSigmoid(refNeg(t))) }
+
+// refGELUArgument is √(8/π)·z(1 + 0.044715z²), refGELUSlope its derivative.
+func refGELUArgument(z *big.Float) *big.Float { return refMul(z, refGELUFactor(z, 1)) }
+func refGELUSlope(z *big.Float) *big.Float    { return refGELUFactor(z, 3) }
+
+func refGELUFactor(z *big.Float, n float64) *big.Float {
+	cube := refQuo(ref(44715*n), ref(1e6))
+	return refMul(refZero().Sqrt(refQuo(ref(8), refPi)), refAdd(ref(1), refMul(cube, refMul(z, z))))
+}

@@ -17,6 +17,10 @@ type vecSet[T Float] struct {
 	truth  [numOps]func(dst, a, b []T)
 	struth [numOps]func(dst, a []T, s T)
 
+	// Activations, and dst = a ⊙ act′ from what was saved: the inputs or the outputs. Identity has none.
+	act               [numActs]func(dst, x []T, alpha T)
+	slopeIn, slopeOut [numActs]func(dst, a, saved []T, alpha T)
+
 	selects      func(dst []T, cond []bool, a, b []T)
 	selectValues func(dst, cond, a, b []T) // cond[i] ≠ 0 chooses a
 

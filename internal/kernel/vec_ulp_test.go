@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,7 +20,9 @@ var accuracy = []struct {
 }{
 	{OpExp, 1, 2, math.Exp, refExp, -745.2, 709.78},
 	{OpExpm1, 2, 2, math.Expm1, refExpm1, -40, 709.78},
+	{OpExp2, 2, 2, math.Exp2, refExp2, -1074, 1023.9},
 	{OpLog, 1, 2, math.Log, refLog, 0, math.MaxFloat64},
+	{OpLog2, 2, 2, logarithm2, refLog2, 0, math.MaxFloat64},
 	{OpLog1p, 2, 2, math.Log1p, refLog1p, -1 + 0x1p-53, math.MaxFloat64},
 	{OpTanh, 3, 4, math.Tanh, refTanh, -20, 20},
 	{OpSigmoid, 2, 4, sigmoid, refSigmoid, -745, 40},
@@ -26,6 +30,49 @@ var accuracy = []struct {
 	{OpErf, 3, 4, math.Erf, refErf, -6, 6},
 	{OpSin, 2, 3, math.Sin, refSin, -32767, 32767},
 	{OpCos, 2, 3, math.Cos, refCos, -32767, 32767},
+	{OpRsqrt, 2, 2, func(x float64) float64 { return 1 / math.Sqrt(x) }, refRsqrt, 0, math.MaxFloat64},
+}
+
+// measured collects the largest errors by function and set, and prints them beside the promises.
+type measured struct {
+	names  []string
+	sets   []string
+	worst  map[[2]string]float64
+	bounds map[string]float64
+}
+
+// add enters an error; a larger one than promised fails the test.
+func (m *measured) add(t *testing.T, name string, bound, worst float64, at any) {
+	t.Helper()
+	if m.worst == nil {
+		m.worst, m.bounds = map[[2]string]float64{}, map[string]float64{}
+	}
+	if _, ok := m.bounds[name]; !ok {
+		m.names = append(m.names, name)
+		m.bounds[name] = bound
+	}
+	if !slices.Contains(m.sets, Set()) {
+		m.sets = append(m.sets, Set())
+	}
+	m.worst[[2]string{name, Set()}] = worst
+	if !(worst <= bound) {
+		t.Errorf("%s: %.3f ULP at %v, promised %v", name, worst, at, bound)
+	}
+}
+
+func (m *measured) log(t *testing.T, title string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "largest errors in ULP, %s\n%-18s%9s", title, "", "promised")
+	for _, s := range m.sets {
+		fmt.Fprintf(&b, "%10s", s)
+	}
+	for _, name := range m.names {
+		fmt.Fprintf(&b, "\n%-18s%9.0f", name, m.bounds[name])
+		for _, s := range m.sets {
+			fmt.Fprintf(&b, "%10.2f", m.worst[[2]string{name, s}])
+		}
+	}
+	t.Log(b.String())
 }
 
 // ulps32 is the distance of got from want in units of the last place of float32 at want; 0 for equal special values.
@@ -43,12 +90,21 @@ func ulps32(got float32, want float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	_, e := math.Frexp(want)
-	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
+	return math.Abs(float64(got)-want) / ulp32(want)
 }
 
-func ulps64(got float64, want *big.Float) float64 {
+// ulp32 is the distance of float32 numbers at v.
+func ulp32(v float64) float64 {
+	_, e := math.Frexp(v)
+	return math.Ldexp(1, max(e-24, -149))
+}
+
+// ulps64 is the same for float64; a result smaller than floor counts as that large.
+func ulps64(got float64, want *big.Float, floor float64) float64 {
 	e := max(want.MantExp(nil)-53, -1074)
+	if floor != 0 {
+		e = max(e, math.Ilogb(floor)-52)
+	}
 	d := new(big.Float).Sub(want, ref(got))
 	d.SetMantExp(d, -e)
 	v, _ := d.Float64()
@@ -59,31 +115,41 @@ func ulps64(got float64, want *big.Float) float64 {
 var stride32 = uint32(16381)
 
 func TestAccuracyFloat32(t *testing.T) {
+	var table measured
 	eachSet(t, func(t *testing.T) {
 		for _, a := range accuracy {
-			t.Run(a.op.String(), func(t *testing.T) {
-				const block = 4096
-				x, y := make([]float32, block), make([]float32, block)
-				worst, at := 0.0, float32(0)
-				for b := uint64(0); b < 1<<32; {
-					for i := range x {
-						x[i] = math.Float32frombits(uint32(b))
-						b += uint64(stride32)
-					}
-					unary(a.op, y, x)
-					for i, v := range x {
-						if u := ulps32(y[i], a.reference(float64(v))); u > worst {
-							worst, at = u, v
-						}
-					}
-				}
-				if worst > a.f32 {
-					t.Errorf("%.3f ULP at %v (%#x), promised %v", worst, at, math.Float32bits(at), a.f32)
-				}
-				t.Logf("%s float32: %.3f ULP at %v", a.op, worst, at)
-			})
+			worst, at := sweep32(func(y, x []float32) { unary(a.op, y, x) }, a.reference, nil)
+			table.add(t, a.op.String(), a.f32, worst, at)
 		}
 	})
+	table.log(t, "float32")
+}
+
+// sweep32 is the largest error of f over the float32 bit patterns in steps of stride32, and where it is. Results smaller
+// than floor(x) count as that large; nil: as they are.
+func sweep32(f func(y, x []float32), reference, floor func(x float64) float64) (worst float64, at float32) {
+	const block = 4096
+	x, y := make([]float32, block), make([]float32, block)
+	for b := uint64(0); b < 1<<32; {
+		for i := range x {
+			x[i] = math.Float32frombits(uint32(b))
+			b += uint64(stride32)
+		}
+		f(y, x)
+		for i, v := range x {
+			want := reference(float64(v))
+			u := ulps32(y[i], want)
+			if floor != nil {
+				if c := floor(float64(v)); math.Abs(want) < c {
+					u = math.Abs(float64(y[i])-want) / ulp32(c)
+				}
+			}
+			if u > worst {
+				worst, at = u, v
+			}
+		}
+	}
+	return worst, at
 }
 
 // points64 are arguments for the float64 functions: spread over all magnitudes, over the interval where the function
@@ -115,25 +181,41 @@ func points64(lo, hi float64, n int, rng *rand.Rand) []float64 {
 var count64 = 700
 
 func TestAccuracyFloat64(t *testing.T) {
-	eachSet(t, func(t *testing.T) {
-		for _, a := range accuracy {
-			t.Run(a.op.String(), func(t *testing.T) {
-				x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
-				y := make([]float64, len(x))
-				unary(a.op, y, x)
-				worst, at := 0.0, 0.0
-				for i, v := range x {
-					if u := ulps64(y[i], a.exact(ref(v))); u > worst || math.IsNaN(y[i]) {
-						worst, at = u, v
-					}
-				}
-				if worst > a.f64 {
-					t.Errorf("%.3f ULP at %v (%#x), promised %v", worst, at, math.Float64bits(at), a.f64)
-				}
-				t.Logf("%s float64: %.3f ULP at %v (%d points)", a.op, worst, at, len(x))
-			})
+	var table measured
+	for _, a := range accuracy {
+		x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
+		want := references64(a.exact, x)
+		eachSet(t, func(t *testing.T) {
+			worst, at := worst64(func(y, x []float64) { unary(a.op, y, x) }, x, want, nil)
+			table.add(t, a.op.String(), a.f64, worst, at)
+		})
+	}
+	table.log(t, "float64")
+}
+
+// references64 is exact at the points x.
+func references64(exact func(*big.Float) *big.Float, x []float64) []*big.Float {
+	want := make([]*big.Float, len(x))
+	for i, v := range x {
+		want[i] = exact(ref(v))
+	}
+	return want
+}
+
+// worst64 is the largest error of f at the points x, and where it is.
+func worst64(f func(y, x []float64), x []float64, want []*big.Float, floor func(x float64) float64) (worst, at float64) {
+	y := make([]float64, len(x))
+	f(y, x)
+	for i, v := range x {
+		c := 0.0
+		if floor != nil {
+			c = floor(v)
 		}
-	})
+		if u := ulps64(y[i], want[i], c); u > worst || math.IsNaN(y[i]) {
+			worst, at = u, v
+		}
+	}
+	return worst, at
 }
 
 // Special values of every function of one operand agree with package math, sign of zero included.

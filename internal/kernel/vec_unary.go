@@ -32,6 +32,12 @@ func Exp[T Float](dst, x []T) { unary(OpExp, dst, x) }
 // Expm1 sets dst = eˣ − 1, accurate near 0.
 func Expm1[T Float](dst, x []T) { unary(OpExpm1, dst, x) }
 
+// Exp2 sets dst = 2ˣ, exact at integers.
+func Exp2[T Float](dst, x []T) { unary(OpExp2, dst, x) }
+
+// Log2 sets dst = log₂ x, exact at powers of two: −Inf at ±0, NaN below.
+func Log2[T Float](dst, x []T) { unary(OpLog2, dst, x) }
+
 // Log sets dst = ln x: −Inf at ±0, NaN below.
 func Log[T Float](dst, x []T) { unary(OpLog, dst, x) }
 
@@ -56,6 +62,9 @@ func Erf[T Float](dst, x []T) { unary(OpErf, dst, x) }
 // Sqrt sets dst = √x, correctly rounded.
 func Sqrt[T Float](dst, x []T) { unary(OpSqrt, dst, x) }
 
+// Rsqrt sets dst = 1/√x, within an ULP: Inf with the sign of x at ±0, NaN below.
+func Rsqrt[T Float](dst, x []T) { unary(OpRsqrt, dst, x) }
+
 // Neg sets dst = −x.
 func Neg[T Float](dst, x []T) { unary(OpNeg, dst, x) }
 
@@ -77,6 +86,9 @@ func Floor[T Float](dst, x []T) { unary(OpFloor, dst, x) }
 // Ceil sets dst = ⌈x⌉.
 func Ceil[T Float](dst, x []T) { unary(OpCeil, dst, x) }
 
+// Trunc sets dst to x without its fraction.
+func Trunc[T Float](dst, x []T) { unary(OpTrunc, dst, x) }
+
 // Round sets dst to the nearest integer, ties to even.
 func Round[T Float](dst, x []T) { unary(OpRound, dst, x) }
 
@@ -85,3 +97,30 @@ func Sin[T Float](dst, x []T) { unary(OpSin, dst, x) }
 
 // Cos sets dst = cos x, for x of any size.
 func Cos[T Float](dst, x []T) { unary(OpCos, dst, x) }
+
+// Tan sets dst = tan x.
+func Tan[T Float](dst, x []T) { unary(OpTan, dst, x) }
+
+// Asin sets dst = arcsin x, NaN beyond ±1.
+func Asin[T Float](dst, x []T) { unary(OpAsin, dst, x) }
+
+// Acos sets dst = arccos x, NaN beyond ±1.
+func Acos[T Float](dst, x []T) { unary(OpAcos, dst, x) }
+
+// Atan sets dst = arctan x.
+func Atan[T Float](dst, x []T) { unary(OpAtan, dst, x) }
+
+// Sinh sets dst = sinh x.
+func Sinh[T Float](dst, x []T) { unary(OpSinh, dst, x) }
+
+// Cosh sets dst = cosh x.
+func Cosh[T Float](dst, x []T) { unary(OpCosh, dst, x) }
+
+// Asinh sets dst = arsinh x.
+func Asinh[T Float](dst, x []T) { unary(OpAsinh, dst, x) }
+
+// Acosh sets dst = arcosh x, NaN below 1.
+func Acosh[T Float](dst, x []T) { unary(OpAcosh, dst, x) }
+
+// Atanh sets dst = artanh x, NaN beyond ±1.
+func Atanh[T Float](dst, x []T) { unary(OpAtanh, dst, x) }

@@ -14,10 +14,20 @@ func expAVX2F32(dst []float32, x []float32)
 //go:noescape
 func expm1AVX2F32(dst []float32, x []float32)
 
+// exp2AVX2F32 sets dst = 2ˣ.
+//
+//go:noescape
+func exp2AVX2F32(dst []float32, x []float32)
+
 // logAVX2F32 sets dst = ln x.
 //
 //go:noescape
 func logAVX2F32(dst []float32, x []float32)
+
+// log2AVX2F32 sets dst = log₂ x.
+//
+//go:noescape
+func log2AVX2F32(dst []float32, x []float32)
 
 // log1pAVX2F32 sets dst = ln(1 + x).
 //
@@ -64,6 +74,11 @@ func reluAVX2F32(dst []float32, x []float32)
 //go:noescape
 func sqrtAVX2F32(dst []float32, x []float32)
 
+// rsqrtAVX2F32 sets dst = 1/√x.
+//
+//go:noescape
+func rsqrtAVX2F32(dst []float32, x []float32)
+
 // negAVX2F32 sets dst = −x.
 //
 //go:noescape
@@ -99,6 +114,11 @@ func floorAVX2F32(dst []float32, x []float32)
 //go:noescape
 func ceilAVX2F32(dst []float32, x []float32)
 
+// truncAVX2F32 sets dst to x without its fraction.
+//
+//go:noescape
+func truncAVX2F32(dst []float32, x []float32)
+
 // roundAVX2F32 sets dst to the nearest integer, ties to even.
 //
 //go:noescape
@@ -114,10 +134,20 @@ func expAVX2F64(dst []float64, x []float64)
 //go:noescape
 func expm1AVX2F64(dst []float64, x []float64)
 
+// exp2AVX2F64 sets dst = 2ˣ.
+//
+//go:noescape
+func exp2AVX2F64(dst []float64, x []float64)
+
 // logAVX2F64 sets dst = ln x.
 //
 //go:noescape
 func logAVX2F64(dst []float64, x []float64)
+
+// log2AVX2F64 sets dst = log₂ x.
+//
+//go:noescape
+func log2AVX2F64(dst []float64, x []float64)
 
 // log1pAVX2F64 sets dst = ln(1 + x).
 //
@@ -164,6 +194,11 @@ func reluAVX2F64(dst []float64, x []float64)
 //go:noescape
 func sqrtAVX2F64(dst []float64, x []float64)
 
+// rsqrtAVX2F64 sets dst = 1/√x.
+//
+//go:noescape
+func rsqrtAVX2F64(dst []float64, x []float64)
+
 // negAVX2F64 sets dst = −x.
 //
 //go:noescape
@@ -198,6 +233,11 @@ func floorAVX2F64(dst []float64, x []float64)
 //
 //go:noescape
 func ceilAVX2F64(dst []float64, x []float64)
+
+// truncAVX2F64 sets dst to x without its fraction.
+//
+//go:noescape
+func truncAVX2F64(dst []float64, x []float64)
 
 // roundAVX2F64 sets dst to the nearest integer, ties to even.
 //

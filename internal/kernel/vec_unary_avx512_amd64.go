@@ -14,10 +14,20 @@ func expAVX512F32(dst []float32, x []float32)
 //go:noescape
 func expm1AVX512F32(dst []float32, x []float32)
 
+// exp2AVX512F32 sets dst = 2ˣ.
+//
+//go:noescape
+func exp2AVX512F32(dst []float32, x []float32)
+
 // logAVX512F32 sets dst = ln x.
 //
 //go:noescape
 func logAVX512F32(dst []float32, x []float32)
+
+// log2AVX512F32 sets dst = log₂ x.
+//
+//go:noescape
+func log2AVX512F32(dst []float32, x []float32)
 
 // log1pAVX512F32 sets dst = ln(1 + x).
 //
@@ -64,6 +74,11 @@ func reluAVX512F32(dst []float32, x []float32)
 //go:noescape
 func sqrtAVX512F32(dst []float32, x []float32)
 
+// rsqrtAVX512F32 sets dst = 1/√x.
+//
+//go:noescape
+func rsqrtAVX512F32(dst []float32, x []float32)
+
 // negAVX512F32 sets dst = −x.
 //
 //go:noescape
@@ -99,6 +114,11 @@ func floorAVX512F32(dst []float32, x []float32)
 //go:noescape
 func ceilAVX512F32(dst []float32, x []float32)
 
+// truncAVX512F32 sets dst to x without its fraction.
+//
+//go:noescape
+func truncAVX512F32(dst []float32, x []float32)
+
 // roundAVX512F32 sets dst to the nearest integer, ties to even.
 //
 //go:noescape
@@ -114,10 +134,20 @@ func expAVX512F64(dst []float64, x []float64)
 //go:noescape
 func expm1AVX512F64(dst []float64, x []float64)
 
+// exp2AVX512F64 sets dst = 2ˣ.
+//
+//go:noescape
+func exp2AVX512F64(dst []float64, x []float64)
+
 // logAVX512F64 sets dst = ln x.
 //
 //go:noescape
 func logAVX512F64(dst []float64, x []float64)
+
+// log2AVX512F64 sets dst = log₂ x.
+//
+//go:noescape
+func log2AVX512F64(dst []float64, x []float64)
 
 // log1pAVX512F64 sets dst = ln(1 + x).
 //
@@ -164,6 +194,11 @@ func reluAVX512F64(dst []float64, x []float64)
 //go:noescape
 func sqrtAVX512F64(dst []float64, x []float64)
 
+// rsqrtAVX512F64 sets dst = 1/√x.
+//
+//go:noescape
+func rsqrtAVX512F64(dst []float64, x []float64)
+
 // negAVX512F64 sets dst = −x.
 //
 //go:noescape
@@ -198,6 +233,11 @@ func floorAVX512F64(dst []float64, x []float64)
 //
 //go:noescape
 func ceilAVX512F64(dst []float64, x []float64)
+
+// truncAVX512F64 sets dst to x without its fraction.
+//
+//go:noescape
+func truncAVX512F64(dst []float64, x []float64)
 
 // roundAVX512F64 sets dst to the nearest integer, ties to even.
 //

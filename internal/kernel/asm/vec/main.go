@@ -27,6 +27,7 @@ func main() {
 			emit func(f *file)
 		}{
 			{"vec_unary", mapUnary},
+			{"act", activate},
 			{"vec_arith", arithmetic},
 			{"vec_compare", compareAndSelect},
 			{"reduce", reductions},
@@ -52,7 +53,9 @@ var unaries = []struct {
 }{
 	{"exp", "Exp", "dst = eˣ", (*emit.Math).Exp},
 	{"expm1", "Expm1", "dst = eˣ − 1", (*emit.Math).Expm1},
+	{"exp2", "Exp2", "dst = 2ˣ", (*emit.Math).Exp2},
 	{"log", "Log", "dst = ln x", (*emit.Math).Log},
+	{"log2", "Log2", "dst = log₂ x", (*emit.Math).Log2},
 	{"log1p", "Log1p", "dst = ln(1 + x)", (*emit.Math).Log1p},
 	{"tanh", "Tanh", "dst = tanh x", (*emit.Math).Tanh},
 	{"sigmoid", "Sigmoid", "dst = 1/(1 + e⁻ˣ)", (*emit.Math).Sigmoid},
@@ -62,6 +65,7 @@ var unaries = []struct {
 	{"cosSmall", "Cos", "dst = cos x, |x| ≤ 2¹⁵", (*emit.Math).Cos},
 	{"relu", "ReLU", "dst = max(x, 0)", (*emit.Math).ReLU},
 	{"sqrt", "Sqrt", "dst = √x", (*emit.Math).Sqrt},
+	{"rsqrt", "Rsqrt", "dst = 1/√x", func(m *emit.Math, x emit.V) emit.V { return m.Reciprocal(m.Sqrt(x)) }},
 	{"neg", "Neg", "dst = −x", (*emit.Math).Neg},
 	{"abs", "Abs", "dst = |x|", (*emit.Math).Abs},
 	{"square", "Square", "dst = x²", func(m *emit.Math, x emit.V) emit.V { return m.Mul(x, x) }},
@@ -69,6 +73,7 @@ var unaries = []struct {
 	{"sign", "Sign", "dst to the sign of x", (*emit.Math).Sign},
 	{"floor", "Floor", "dst = ⌊x⌋", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 1) }},
 	{"ceil", "Ceil", "dst = ⌈x⌉", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 2) }},
+	{"trunc", "Trunc", "dst to x without its fraction", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 3) }},
 	{"round", "Round", "dst to the nearest integer, ties to even", func(m *emit.Math, x emit.V) emit.V { return m.Round(x, 0) }},
 }
 

@@ -65,14 +65,16 @@ func (m *Math) exponential(r V, c []float64) V {
 // ExpClamped is eˣ for expMin ≤ x ≤ expMax. The power of two is applied in two halves, so that a subnormal result is
 // rounded from one with full precision and an overflow happens once: e = (h + h·p)·2ⁿ/h with h = 2^(n/2). AVX-512 scales
 // by any power at once.
-func (m *Math) ExpClamped(x V) V {
+func (m *Math) ExpClamped(x V) V { return m.scaled(m.reduce(x)) }
+
+// scaled is 2ⁿ·e^r for a reduced argument.
+func (m *Math) scaled(biased, n, r V) V {
 	f := m.format()
-	biased, n, r := m.reduce(x)
 	p := m.exponential(r, f.exp)
 	if m.Wide {
 		return m.Scale(m.Add(p, m.K(1)), n)
 	}
-	half := m.MulAdd(n, m.shared(m.K(0.5), len(x)), m.K(f.magic))
+	half := m.MulAdd(n, m.shared(m.K(0.5), len(n)), m.K(f.magic))
 	rest := m.ISub(biased, half)
 	h := m.powerOfTwo(half)
 	p = m.MulAdd(p, h, h)
@@ -83,6 +85,17 @@ func (m *Math) ExpClamped(x V) V {
 func (m *Math) Exp(x V) V {
 	f := m.format()
 	return m.ExpClamped(m.Clamp(x, f.expMin, f.expMax))
+}
+
+// Exp2 is 2ˣ = 2ⁿ·e^(r ln 2) with n the integer nearest to x; x − n is exact.
+func (m *Math) Exp2(x V) V {
+	f := m.format()
+	x = m.Clamp(x, -float64(f.bias)-float64(f.mantissa)-1, float64(f.bias)+2)
+	biased := m.Add(x, m.K(f.magic))
+	n := m.Sub(biased, m.K(f.magic))
+	d := m.Sub(x, n)
+	r := m.Mul(d, m.K(f.ln2))
+	return m.scaled(biased, n, m.AddMul(r, d, m.K(f.ln2Rest)))
 }
 
 // ExpNegative is eˣ for x ≤ 0. Results span so little more than the normal numbers that one shift of the exponent, taken
@@ -152,12 +165,16 @@ func (m *Math) Erf(x V) V {
 		small, large, limit = erf64, erfc64, 6
 	}
 	a := m.ClampAbove(m.Abs(x), limit)
-	q := m.Neg(m.Polynomial(a, large))
-	biased, _, r := m.reduce(q)
-	e := m.exponential(r, m.format().exp)
-	s := m.powerOfTwo(biased)
-	e = m.MulAdd(e, s, s)
+	e := m.expNormal(m.Neg(m.Polynomial(a, large)))
 	e = m.Or(m.Sub(m.shared(m.K(1), len(x)), e), m.SignOf(x))
 	near := m.MulAdd(m.Polynomial(m.Mul(a, a), small), x, x)
 	return m.Blend(m.Compare(Less, a, m.K(1)), e, near)
+}
+
+// expNormal is eˣ where that is a normal number.
+func (m *Math) expNormal(x V) V {
+	biased, _, r := m.reduce(x)
+	e := m.exponential(r, m.format().exp)
+	s := m.powerOfTwo(biased)
+	return m.MulAdd(e, s, s)
 }

@@ -98,16 +98,35 @@ func (m *Math) splitWide(u V) (v, k V) {
 
 // Log is ln x.
 func (m *Math) Log(x V) V {
+	k, f := m.exponentAndFraction(x)
+	return m.logSpecial(m.assemble(k, f), x)
+}
+
+// Log2 is log₂ x = k + log₂e·(f + tail), exact at powers of two.
+func (m *Math) Log2(x V) V {
+	k, f := m.exponentAndFraction(x)
+	rounded, rest := math.Log2E, 0x1.777d0ffda0d24p-56
+	if m.Bits == 32 {
+		rounded = float64(float32(math.Log2E))
+		rest = math.Log2E - rounded
+	}
+	y := m.Mul(f, m.K(rest))
+	y = m.AddMul(y, m.tail(f), m.K(rounded))
+	y = m.AddMul(y, f, m.K(rounded))
+	return m.logSpecial(m.Add(y, k), x)
+}
+
+// exponentAndFraction writes a positive x, subnormal ones too, as 2ᵏ(1+f) with √½ ≤ 1+f ≤ √2.
+func (m *Math) exponentAndFraction(x V) (k, f V) {
 	if m.Wide {
 		v, k := m.splitWide(x)
-		return m.logSpecial(m.assemble(k, m.Sub(v, m.K(1))), x)
+		return k, m.Sub(v, m.K(1))
 	}
-	f := m.format()
-	subnormal := m.Compare(Less, x, m.K(f.minNormal))
-	u := m.Blend(subnormal, x, m.Mul(x, m.K(math.Ldexp(1, f.rescale))))
+	subnormal := m.Compare(Less, x, m.K(m.format().minNormal))
+	u := m.Blend(subnormal, x, m.Mul(x, m.K(math.Ldexp(1, m.format().rescale))))
 	less := m.Blend(subnormal, m.shared(m.exponentBias(false), len(x)), m.exponentBias(true))
 	v, _, k := m.split(u, less)
-	return m.logSpecial(m.assemble(k, m.Sub(v, m.K(1))), x)
+	return k, m.Sub(v, m.K(1))
 }
 
 // Log1p is ln(1+x). u = 1+x is rounded and c is exactly what it lost, so 1+x = 2ᵏ(v + c·2⁻ᵏ) and f = (v−1) + c·2⁻ᵏ; where

@@ -1,0 +1,223 @@
+package kernel
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+)
+
+// actAlpha is the parameter in these tests.
+const actAlpha = 0.75
+
+// actAccuracy is the table of promises for the activations and their derivatives, from inputs and from outputs (').
+var actAccuracy = []struct {
+	name     string
+	act      Act
+	form     actForm
+	f32, f64 float64
+	exact    func(z *big.Float) *big.Float
+	floor    func(z float64) float64 // results below it count as that large; nil: none does
+	lo, hi   float64                 // the arguments
+}{
+	{"elu", ActELU, forward, 3, 3, func(z *big.Float) *big.Float { return refELU(z, actAlpha) }, nil, -inf, inf},
+	{"selu", ActSELU, forward, 3, 3, refSELU, nil, -inf, inf},
+	{"swish", ActSwish, forward, 4, 4, func(z *big.Float) *big.Float { return refMul(z, refSigmoid(refMul(z, ref(actAlpha)))) }, eighth, -big32, big32},
+	{"gelu", ActGELU, forward, 3, 3, func(z *big.Float) *big.Float { return refMul(z, refCDF(z)) }, eighth, -big32, inf},
+	{"gelutanh", ActGELUTanh, forward, 8, 8, func(z *big.Float) *big.Float { return refMul(z, refSigmoid(refGELUArgument(z))) }, eighth, -big32, inf},
+
+	{"elu' in", ActELU, fromInput, 3, 3, func(z *big.Float) *big.Float { return refELUSlope(z, 1, actAlpha) }, nil, -inf, inf},
+	{"selu' in", ActSELU, fromInput, 3, 3, func(z *big.Float) *big.Float { return refELUSlope(z, seluLambda, seluLambda*seluAlpha) }, nil, -inf, inf},
+	{"tanh' in", ActTanh, fromInput, 5, 5, func(z *big.Float) *big.Float { return refMul(ref(4), refBell(refMul(z, ref(2)))) }, nil, -inf, inf},
+	{"sigmoid' in", ActSigmoid, fromInput, 5, 5, refBell, nil, -inf, inf},
+	{"softplus' in", ActSoftplus, fromInput, 2, 4, refSigmoid, nil, -inf, inf},
+	{"swish' in", ActSwish, fromInput, 5, 5, func(z *big.Float) *big.Float {
+		t := refMul(z, ref(actAlpha))
+		return refMul(refSigmoid(t), refAdd(ref(1), refMul(t, refSigmoid(refNeg(t)))))
+	}, quarter, -big32, big32},
+	{"gelu' in", ActGELU, fromInput, 3, 3, func(z *big.Float) *big.Float {
+		density := refQuo(refExp(refMul(ref(-0.5), refMul(z, z))), refZero().Sqrt(refMul(ref(2), refPi)))
+		return refAdd(refCDF(z), refMul(z, density))
+	}, quarter, -9, 9},
+	{"gelutanh' in", ActGELUTanh, fromInput, 8, 8, func(z *big.Float) *big.Float {
+		u := refGELUArgument(z)
+		return refMul(refSigmoid(u), refAdd(ref(1), refMul(refMul(z, refGELUSlope(z)), refSigmoid(refNeg(u)))))
+	}, quarter, -9, 9},
+	{"exp' in", ActExp, fromInput, 1, 2, refExp, nil, -inf, inf},
+
+	{"elu' out", ActELU, fromOutput, 1, 1, func(y *big.Float) *big.Float {
+		if y.Sign() > 0 {
+			return ref(1)
+		}
+		return refAdd(y, ref(actAlpha))
+	}, nil, -actAlpha, inf},
+	{"tanh' out", ActTanh, fromOutput, 1, 1, func(y *big.Float) *big.Float { return refAdd(ref(1), refNeg(refMul(y, y))) }, nil, -1, 1},
+	{"sigmoid' out", ActSigmoid, fromOutput, 1, 1, func(y *big.Float) *big.Float { return refAdd(y, refNeg(refMul(y, y))) }, nil, 0, 1},
+	{"softplus' out", ActSoftplus, fromOutput, 2, 2, func(y *big.Float) *big.Float { return refNeg(refExpm1(refNeg(y))) }, nil, 0, inf},
+}
+
+type actForm int
+
+const (
+	forward actForm = iota
+	fromInput
+	fromOutput
+)
+
+var inf = math.Inf(1)
+
+// big32 is an argument beyond which the products with z would need a special case in the reference.
+const big32 = 1e30
+
+func eighth(z float64) float64  { return math.Abs(z) / 8 }
+func quarter(z float64) float64 { return 0.25 }
+
+func refELU(z *big.Float, alpha float64) *big.Float {
+	if z.Sign() >= 0 {
+		return z
+	}
+	return refMul(ref(alpha), refExpm1(z))
+}
+
+func refSELU(z *big.Float) *big.Float {
+	if z.Sign() >= 0 {
+		return refMul(ref(seluLambda), z)
+	}
+	return refMul(ref(seluLambda*seluAlpha), refExpm1(z))
+}
+
+func refELUSlope(z *big.Float, lambda, lambdaAlpha float64) *big.Float {
+	if z.Sign() > 0 {
+		return ref(lambda)
+	}
+	return refMul(ref(lambdaAlpha), refExp(z))
+}
+
+// applyAct is an activation, or its derivative, over a slice.
+func applyAct[T Float](act Act, form actForm, y, x []T) {
+	if form == forward {
+		Activate(act, y, x, actAlpha)
+		return
+	}
+	fill(y, 1)
+	MultiplySlope(act, form == fromInput, y, y, x, actAlpha)
+}
+
+func TestActAccuracyFloat32(t *testing.T) {
+	var table measured
+	eachSet(t, func(t *testing.T) {
+		for _, a := range actAccuracy {
+			// Arguments outside are replaced by one inside.
+			inside := func(v float64) float64 {
+				if v >= a.lo && v <= a.hi {
+					return v
+				}
+				return max(a.lo, 0.5)
+			}
+			x32 := make([]float32, 4096)
+			worst, at := sweep32(func(y, x []float32) {
+				for i, v := range x {
+					x32[i] = float32(inside(float64(v)))
+				}
+				applyAct(a.act, a.form, y, x32)
+			}, func(v float64) float64 {
+				v = inside(v)
+				switch a.form {
+				case fromInput:
+					return actSlope(a.act, v, actAlpha)
+				case fromOutput:
+					return actSlopeFromOutput(a.act, v, actAlpha)
+				}
+				return actValue(a.act, v, actAlpha)
+			}, a.floor)
+			table.add(t, a.name, a.f32, worst, at)
+		}
+	})
+	table.log(t, "activations, float32")
+}
+
+func TestActAccuracyFloat64(t *testing.T) {
+	var table measured
+	for _, a := range actAccuracy {
+		lo, hi := max(a.lo, -600), min(a.hi, 600)
+		x := points64(lo, hi, count64/4, rand.New(rand.NewPCG(2, uint64(a.act))))
+		want := references64(a.exact, x)
+		eachSet(t, func(t *testing.T) {
+			worst, at := worst64(func(y, x []float64) { applyAct(a.act, a.form, y, x) }, x, want, a.floor)
+			table.add(t, a.name, a.f64, worst, at)
+		})
+	}
+	table.log(t, "activations, float64")
+}
+
+// Every activation and derivative at every length 0…200, in place and not, gives what it gives for one element, writes
+// nothing around, and passes NaN on.
+func TestActEveryLength(t *testing.T) {
+	eachSet(t, func(t *testing.T) { actEveryLength[float32](t); actEveryLength[float64](t) })
+}
+
+func actEveryLength[T Float](t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	const alpha = 0.75
+	for n := range 201 {
+		z, a := make([]T, n), make([]T, n)
+		for i := range z {
+			z[i], a[i] = T(rng.NormFloat64()*3), T(rng.NormFloat64())
+			if rng.IntN(20) == 0 {
+				z[i] = T(math.NaN())
+			}
+		}
+		one := make([]T, 1)
+		for act := ActIdentity; act < numActs; act++ {
+			for form := forward; form <= fromOutput; form++ {
+				if form == fromOutput && !act.FromOutput() {
+					continue
+				}
+				apply := func(dst, a, z []T) {
+					if form == forward {
+						Activate(act, dst, z, alpha)
+					} else {
+						MultiplySlope(act, form == fromInput, dst, a, z, alpha)
+					}
+				}
+				for alias := range 3 {
+					dst, x, y := newWalled[T](n), a, z
+					switch alias {
+					case 1:
+						copy(dst.x, a)
+						x = dst.x
+					case 2:
+						copy(dst.x, z)
+						y = dst.x
+					}
+					apply(dst.x, x, y)
+					if !dst.intact() {
+						t.Fatalf("%v form %d: length %d: wrote outside", act, form, n)
+					}
+					for i, got := range dst.x {
+						apply(one, a[i:i+1], z[i:i+1])
+						if got != one[0] && (got == got || one[0] == one[0]) {
+							t.Fatalf("%T %v form %d: length %d, alias %d, element %d of %v: %v, alone %v", got, act, form, n, alias, i, z[i], got, one[0])
+						}
+						if passes := form == forward || act > ActLeakyReLU; z[i] != z[i] && passes && got == got {
+							t.Fatalf("%T %v form %d: NaN became %v", got, act, form, got)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Where relu's slope is 0, an infinite or undefined gradient does not come through.
+func TestReLUSlopeStops(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		a := []float32{float32(inf), float32(math.NaN()), -1, 5, 7}
+		MultiplySlope(ActReLU, true, a, a, []float32{-1, 0, float32(math.Copysign(0, -1)), 2, float32(math.NaN())}, 0)
+		for i, want := range []float32{0, 0, 0, 5, 0} {
+			if a[i] != want {
+				t.Errorf("element %d: %v, want %v", i, a[i], want)
+			}
+		}
+	})
+}
