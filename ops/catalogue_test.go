@@ -304,7 +304,8 @@ func TestOperatorsAllocateNothing(t *testing.T) {
 			still(t, express(func(x []*graph.Node) []*graph.Node {
 				mask := ops.Less(x[0], x[1])
 				return []*graph.Node{mask, ops.LessEqual(x[0], x[1]), ops.Equal(x[0], x[1]), ops.NotEqual(x[0], x[1]), ops.Select(mask, x[0], x[1]),
-					ops.Transpose(x[0]), ops.BroadcastTo(x[1], 4, 2, 3), ops.TakeAlongAxis(x[0], x[2], 1), ops.Cast(x[0], graph.Float32), ops.Cast(x[0], graph.Int64)}
+					ops.Transpose(x[0]), ops.BroadcastTo(x[1], 4, 2, 3), ops.TakeAlongAxis(x[0], x[2], 1), ops.Cast(x[0], graph.Float32), ops.Cast(x[0], graph.Int64),
+					ops.SliceStep(x[0], 1, ops.Open, ops.Open, -2), ops.Pad(x[0], 1, [2]int{1, 2}), ops.Concat(0, x[0], x[1]), ops.SplitSizes(x[0], 1, 1, 2)[1], ops.Take(x[0], x[2], 1)}
 			}, array(dtype, []int{2, 3}, 0, 1, 2), array(dtype, []int{1, 3}, 1, 0, 3), array(graph.Int32, []int{2, 1}, 1)))
 		})
 	}

@@ -400,7 +400,7 @@ func TestOperandsThatDoNotFit(t *testing.T) {
 		{ops.TakeAlongAxis(a, a, 0), "indices are int32 or int64"},
 		{ops.TakeAlongAxis(a, g.Input("flat", graph.Int64, 2), 0), "same number of dimensions"},
 		{ops.TakeAlongAxis(a, g.Input("tall", graph.Int64, 3, 3), 1), "do not fit"},
-		{ops.ScatterAlongAxis(i, i, 0, 2), "needs float32 or float64"},
+		{ops.ScatterAlongAxis(mask, i, 0, 2), "adds numbers"},
 		{ops.AddN(), "no operands"},
 		{ops.BroadcastTo(pair), "tuple"},
 		{ops.ZerosLike(pair), "tuple"},

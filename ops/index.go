@@ -16,15 +16,30 @@ type scatterAttr struct {
 }
 
 // TakeAlongAxis picks elements of x along an axis: out[…, i, …] = x[…, index[…, i, …], …]. index is int32 or int64 and has x's
-// shape but for that axis. An index outside the axis is an error at run time; negative ones do not count from the end.
+// shape but for that axis; elsewhere dimensions of the literal size 1 repeat, of either. An index outside the axis is an error at run
+// time; negative ones do not count from the end.
 func TakeAlongAxis(x, index *graph.Node, axis int) *graph.Node {
+	if a, err := normalAxis(axis, x.Type()); err == nil && len(index.Shape()) == len(x.Shape()) {
+		x, index = repeatBeside(x, index, a), repeatBeside(index, x, a)
+	}
 	return indexAlong(TakeAlongAxisDef, x, index, axis, func(a int) any { return axisAttr{a} })
 }
 
 // ScatterAlongAxis is the transpose of TakeAlongAxis: it adds each element of x to zeros of the given size along the axis, at the
-// place that index names. Where an index repeats, contributions are added in order.
+// place that index names. x and index have one shape. Where an index repeats, contributions are added in order.
 func ScatterAlongAxis(x, index *graph.Node, axis int, size graph.Dim) *graph.Node {
 	return indexAlong(ScatterAlongAxisDef, x, index, axis, func(a int) any { return scatterAttr{a, size} })
+}
+
+// repeatBeside repeats x along dimensions of size 1, other than the axis, to those of y.
+func repeatBeside(x, y *graph.Node, axis int) *graph.Node {
+	shape := append(graph.Shape{}, x.Shape()...)
+	for i, d := range y.Shape() {
+		if i != axis && shape[i] == 1 {
+			shape[i] = d
+		}
+	}
+	return BroadcastTo(x, shape...)
 }
 
 func indexAlong(d *graph.Def, x, index *graph.Node, axis int, attr func(axis int) any) *graph.Node {
@@ -43,8 +58,8 @@ func checkIndex(in []graph.Type, axis int) error {
 		return err
 	}
 	x, index := in[0], in[1]
-	if !index.DType.IsInt() {
-		return graph.Errorf(graph.ErrDType, "indices are int32 or int64, not %v", index)
+	if err := wantIndices(index); err != nil {
+		return err
 	}
 	if len(x.Shape) != len(index.Shape) || axis >= len(x.Shape) {
 		return graph.Errorf(graph.ErrShape, "operand %v and indices %v must have the same number of dimensions", x.Shape, index.Shape)
@@ -60,31 +75,37 @@ func checkIndex(in []graph.Type, axis int) error {
 	return nil
 }
 
-// indexAt reads an index and checks that it lies in [0, size).
-func indexAt(index graph.Array, i, size int) (int, error) {
+// indexAt reads an index along an axis and checks that it lies in [0, size), or in [−size, size) if negative ones count from the end.
+func indexAt(index graph.Array, i, size, axis int, fromEnd bool) (int, error) {
 	var j int64
 	if index.DType == graph.Int32 {
 		j = int64(index.I32()[i])
 	} else {
 		j = index.I64()[i]
 	}
-	if size == 0 {
-		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) points into an axis of no elements", j, i)
+	least := 0
+	if fromEnd {
+		least = -size
 	}
-	if j < 0 || j >= int64(size) {
-		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) is outside 0…%d", j, i, size-1)
+	switch {
+	case size == 0:
+		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) points into axis %d, which has no elements", j, i, axis)
+	case j < int64(least) || j >= int64(size):
+		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) is outside %d…%d of axis %d", j, i, least, size-1, axis)
+	case j < 0:
+		j += int64(size)
 	}
 	return int(j), nil
 }
 
 // evalIndexed runs over the indices: along the axis they have n entries, the indexed side has size.
-func evalIndexed[T float32 | float64 | int32 | int64 | bool](index graph.Array, axis, size int, visit func(element, indexed int)) error {
+func evalIndexed(index graph.Array, axis, size int, visit func(element, indexed int)) error {
 	outer, n, inner := around(index.Shape, axis)
 	for o := range outer {
 		for k := range n {
 			for i := range inner {
 				element := (o*n+k)*inner + i
-				j, err := indexAt(index, element, size)
+				j, err := indexAt(index, element, size, axis, false)
 				if err != nil {
 					return err
 				}
@@ -95,15 +116,26 @@ func evalIndexed[T float32 | float64 | int32 | int64 | bool](index graph.Array, 
 	return nil
 }
 
-func evalTake[T float32 | float64 | int32 | int64 | bool](c *graph.Call) error {
+func evalTakeAlong[T float32 | float64 | int32 | int64 | bool](c *graph.Call) error {
 	x, dst, axis := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Attr.(axisAttr).Axis
-	return evalIndexed[T](c.In[1], axis, c.In[0].Shape[axis], func(element, indexed int) { dst[element] = x[indexed] })
+	return evalIndexed(c.In[1], axis, c.In[0].Shape[axis], func(element, indexed int) { dst[element] = x[indexed] })
 }
 
-func evalScatter[T float32 | float64](c *graph.Call) error {
+type number interface {
+	float32 | float64 | int32 | int64
+}
+
+func evalScatter[T number](c *graph.Call) error {
 	x, dst, axis := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Attr.(scatterAttr).Axis
 	clear(dst)
-	return evalIndexed[T](c.In[1], axis, c.Out[0].Shape[axis], func(element, indexed int) { dst[indexed] += x[element] })
+	return evalIndexed(c.In[1], axis, c.Out[0].Shape[axis], func(element, indexed int) { dst[indexed] += x[element] })
+}
+
+// onNumbers picks the instance of a kernel for an element type other than bool.
+func onNumbers(f32, f64, i32, i64 func(*graph.Call) error) func(*graph.Call) error {
+	return anyType(f32, f64, i32, i64, func(c *graph.Call) error {
+		return graph.Errorf(graph.ErrDType, "adds numbers, not %v", c.Out[0].DType)
+	})
 }
 
 func init() {
@@ -118,7 +150,7 @@ func init() {
 			}
 			return graph.TypeOf(in[0].DType, in[1].Shape...), nil
 		},
-		Eval: anyType(evalTake[float32], evalTake[float64], evalTake[int32], evalTake[int64], evalTake[bool]),
+		Eval: anyType(evalTakeAlong[float32], evalTakeAlong[float64], evalTakeAlong[int32], evalTakeAlong[int64], evalTakeAlong[bool]),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			axis := n.Attr().(axisAttr).Axis
 			return []*graph.Node{ScatterAlongAxis(dy, n.In(1), axis, n.In(0).Shape()[axis]), nil}
@@ -139,8 +171,8 @@ func init() {
 			if err := checkIndex(in, a.Axis); err != nil {
 				return graph.Type{}, err
 			}
-			if !in[0].DType.IsFloat() {
-				return graph.Type{}, graph.Errorf(graph.ErrDType, "needs float32 or float64, not %v", in[0])
+			if in[0].DType == graph.Bool {
+				return graph.Type{}, graph.Errorf(graph.ErrDType, "adds numbers, not %v; convert with ops.Cast", in[0])
 			}
 			if err := sameDim(in[0].Shape[a.Axis], in[1].Shape[a.Axis], func() string { return "operand and indices along the axis" }); err != nil {
 				return graph.Type{}, err
@@ -149,12 +181,7 @@ func init() {
 			out.Shape[a.Axis] = a.Size
 			return out, nil
 		},
-		Eval: func(c *graph.Call) error {
-			if c.Out[0].DType == graph.Float32 {
-				return evalScatter[float32](c)
-			}
-			return evalScatter[float64](c)
-		},
+		Eval: onNumbers(evalScatter[float32], evalScatter[float64], evalScatter[int32], evalScatter[int64]),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{TakeAlongAxis(dy, n.In(1), n.Attr().(scatterAttr).Axis), nil}
 		},

@@ -45,6 +45,10 @@ var ruleCases = map[string]struct {
 		n := ops.Transpose(ops.Reshape(x, -1, 1))
 		return ops.Transpose(n), n
 	}, -9, 9, []float64{inf, nan, 0}, nil, true},
+	"slice-slice": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		n := ops.SliceStep(ops.Tile(x, 6), 0, ops.Open, ops.Open, -2)
+		return ops.SliceStep(n, 0, -2, ops.Open, -1), n
+	}, -9, 9, []float64{inf, nan, 0, 4, 5}, nil, true},
 }
 
 // Each row of the table of rewrites fires on its pattern, from either side of a commutative operator, keeps type and value, and is not

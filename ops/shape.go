@@ -76,6 +76,139 @@ func BroadcastTo(x *graph.Node, dims ...graph.Dim) *graph.Node {
 	return graph.Apply(BroadcastToDef, shapeAttr{append(graph.Shape(nil), dims...)}, x)
 }
 
+// Flatten makes one dimension of those from axis on: Flatten(x, 1) of (batch, 8, 8) is (batch, 64), Flatten(x, 0) a vector.
+func Flatten(x *graph.Node, axis int) *graph.Node {
+	if x.Err() != nil {
+		return failed("flatten", x.Err(), x)
+	}
+	if axis == 0 && len(x.Shape()) == 0 && !x.Type().IsTuple() {
+		return Reshape(x, 1)
+	}
+	a, err := normalAxis(axis, x.Type())
+	if err != nil {
+		return failed("flatten", err, x)
+	}
+	return Reshape(x, append(append(graph.Shape(nil), x.Shape()[:a]...), x.Shape()[a:].Size())...)
+}
+
+// Squeeze drops the given axes, which must have the literal size 1, or all that have it if none is given.
+func Squeeze(x *graph.Node, axes ...int) *graph.Node {
+	if x.Err() != nil {
+		return failed("squeeze", x.Err(), x)
+	}
+	normal, err := normalAxes(axes, x.Type())
+	if err != nil {
+		return failed("squeeze", err, x)
+	}
+	var shape graph.Shape
+	for i, d := range x.Shape() {
+		switch {
+		case !slices.Contains(normal, i) || len(axes) == 0 && d != 1:
+			shape = append(shape, d)
+		case d != 1:
+			return failed("squeeze", graph.Errorf(graph.ErrShape, "dimension %d of %v is %v; only one of the literal size 1 can be dropped (ops.At picks an index)", i, x.Shape(), d), x)
+		}
+	}
+	return Reshape(x, shape...)
+}
+
+// Unsqueeze adds dimensions of size 1 at the given axes of the result; negative ones count from its last. NumPy calls it expand_dims.
+func Unsqueeze(x *graph.Node, axes ...int) *graph.Node {
+	if x.Err() != nil {
+		return failed("unsqueeze", x.Err(), x)
+	}
+	shape := make(graph.Shape, len(x.Shape())+len(axes))
+	normal, err := normalAxes(axes, graph.Type{Shape: shape, Tuple: x.Type().Tuple})
+	if err != nil || len(axes) == 0 {
+		if err == nil {
+			return x
+		}
+		return failed("unsqueeze", err, x)
+	}
+	rest := x.Shape()
+	for i := range shape {
+		if slices.Contains(normal, i) {
+			shape[i] = 1
+		} else {
+			shape[i], rest = rest[0], rest[1:]
+		}
+	}
+	return Reshape(x, shape...)
+}
+
+// SwapAxes exchanges two axes.
+func SwapAxes(x *graph.Node, a, b int) *graph.Node {
+	return permuted(x, func(perm []int, axis func(int) int) []int {
+		i, j := axis(a), axis(b)
+		perm[i], perm[j] = perm[j], perm[i]
+		return perm
+	}, a, b)
+}
+
+// MoveAxis moves an axis to another place; the others keep their order.
+func MoveAxis(x *graph.Node, from, to int) *graph.Node {
+	return permuted(x, func(perm []int, axis func(int) int) []int {
+		return slices.Insert(slices.Delete(perm, axis(from), axis(from)+1), axis(to), axis(from))
+	}, from, to)
+}
+
+// permuted transposes x by what edit makes of the identity.
+func permuted(x *graph.Node, edit func(perm []int, axis func(int) int) []int, axes ...int) *graph.Node {
+	if x.Err() != nil {
+		return failed("transpose", x.Err(), x)
+	}
+	for _, a := range axes {
+		if _, err := normalAxis(a, x.Type()); err != nil {
+			return failed("transpose", err, x)
+		}
+	}
+	perm := make([]int, len(x.Shape()))
+	for i := range perm {
+		perm[i] = i
+	}
+	perm = edit(perm, func(a int) int { a, _ = normalAxis(a, x.Type()); return a })
+	if slices.IsSorted(perm) {
+		return x
+	}
+	return Transpose(x, perm...)
+}
+
+// Tile repeats x as a whole, reps[i] times along axis i. Missing leading reps, or missing leading dimensions of x, are 1.
+func Tile(x *graph.Node, reps ...graph.Dim) *graph.Node {
+	if x.Err() != nil || x.Type().IsTuple() {
+		return failed("tile", graph.Errorf(graph.ErrOperator, "the operand is a tuple %v; take a part of it with ops.Get", x.Type()), x)
+	}
+	shape := x.Shape()
+	for len(shape) < len(reps) {
+		shape = append(graph.Shape{1}, shape...)
+	}
+	for len(reps) < len(shape) {
+		reps = append([]graph.Dim{1}, reps...)
+	}
+	var spread, repeated, tiled graph.Shape
+	for i, d := range shape {
+		spread, repeated, tiled = append(spread, 1, d), append(repeated, reps[i], d), append(tiled, reps[i].Mul(d))
+	}
+	return Reshape(BroadcastTo(Reshape(x, spread...), repeated...), tiled...)
+}
+
+// Repeat repeats each element along an axis n times in a row, as NumPy's repeat and PyTorch's repeat_interleave do.
+func Repeat(x *graph.Node, n graph.Dim, axis int) *graph.Node {
+	if x.Err() != nil {
+		return failed("repeat", x.Err(), x)
+	}
+	a, err := normalAxis(axis, x.Type())
+	if err != nil {
+		return failed("repeat", err, x)
+	}
+	spread := slices.Insert(slices.Clone(x.Shape()), a+1, 1)
+	repeated := slices.Clone(spread)
+	repeated[a+1] = n
+	shape := slices.Clone(x.Shape())
+	shape[a] = shape[a].Mul(n)
+	return Reshape(BroadcastTo(Reshape(x, spread...), repeated...), shape...)
+}
+
 // AssertDim states that dimension axis of x is d, which the graph cannot know; each run checks it.
 func AssertDim(x *graph.Node, axis int, d graph.Dim) *graph.Node {
 	if x.Err() != nil {
@@ -99,62 +232,35 @@ func DimSize(g *graph.Graph, d graph.Dim, dtype graph.DType) *graph.Node {
 	return g.Apply(DimSizeDef, dimSizeAttr{d, dtype})
 }
 
-// ZerosLike returns zeros of x's type.
-func ZerosLike(x *graph.Node) *graph.Node { return BroadcastTo(like(x, 0), x.Shape()...) }
-
 // copyAny is the kernel of operators whose result is their operand under another type.
 func copyAny(c *graph.Call) error {
 	c.Out[0].CopyFrom(c.In[0])
 	return nil
 }
 
-func evalTranspose[T float32 | float64 | int32 | int64 | bool](c *graph.Call) error {
-	x, dst := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0])
-	if len(dst) == 0 {
-		return nil
+func evalTranspose(c *graph.Call) error {
+	var m move
+	to, from := strides(c.Out[0].Shape), strides(c.In[0].Shape)
+	for i, p := range c.Attr.(permAttr).Perm {
+		m.loop(c.Out[0].Shape[i], to[i], from[p])
 	}
-	perm := c.Attr.(permAttr).Perm
-	rank := len(perm)
-	var stride, step, index [graph.MaxRank]int
-	for axis, s := rank-1, 1; axis >= 0; axis-- {
-		stride[axis] = s
-		s *= c.In[0].Shape[axis]
-	}
-	for i, p := range perm {
-		step[i] = stride[p]
-	}
-	size := c.Out[0].Shape
-	for at, i := 0, 0; i < len(dst); i++ {
-		dst[i] = x[at]
-		for axis := rank - 1; axis >= 0; axis-- {
-			at += step[axis]
-			if index[axis]++; index[axis] < size[axis] {
-				break
-			}
-			at -= step[axis] * size[axis]
-			index[axis] = 0
-		}
-	}
+	m.run(c.Out[0], c.In[0])
 	return nil
 }
 
-func evalBroadcastTo[T float32 | float64 | int32 | int64 | bool](c *graph.Call) error {
-	x, dst := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0])
-	if len(dst) == 0 {
-		return nil
-	}
-	var w graph.Walk
-	for w.Plan(c.Out[0].Shape, c.In); ; {
-		run := dst[w.Pos : w.Pos+w.Run]
-		if w.Stride(0) == 1 {
-			copy(run, x[w.At[0]:])
-		} else {
-			fill(run, x[w.At[0]])
+func evalBroadcastTo(c *graph.Call) error {
+	var m move
+	to, from := strides(c.Out[0].Shape), strides(c.In[0].Shape)
+	lead := len(c.Out[0].Shape) - len(c.In[0].Shape)
+	for i, n := range c.Out[0].Shape {
+		step := 0
+		if i >= lead && c.In[0].Shape[i-lead] == n {
+			step = from[i-lead]
 		}
-		if !w.Next() {
-			return nil
-		}
+		m.loop(n, to[i], step)
 	}
+	m.run(c.Out[0], c.In[0])
+	return nil
 }
 
 // anyType picks the instance of a generic kernel for an element type.
@@ -230,7 +336,7 @@ func init() {
 			}
 			return out, nil
 		},
-		Eval: anyType(evalTranspose[float32], evalTranspose[float64], evalTranspose[int32], evalTranspose[int64], evalTranspose[bool]),
+		Eval: evalTranspose,
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{Transpose(dy, inverse(n.Attr().(permAttr).Perm)...)}
 		},
@@ -258,7 +364,7 @@ func init() {
 			}
 			return graph.TypeOf(in[0].DType, shape...), nil
 		},
-		Eval: anyType(evalBroadcastTo[float32], evalBroadcastTo[float64], evalBroadcastTo[int32], evalBroadcastTo[int64], evalBroadcastTo[bool]),
+		Eval: evalBroadcastTo,
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{sumLike(dy, n.In(0))}
 		},

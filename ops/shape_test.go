@@ -172,3 +172,75 @@ func TestSizesAtRunTime(t *testing.T) {
 		t.Errorf("4 rows for n = 3: %v", err)
 	}
 }
+
+// Shape operators that do not fit say what would fix them.
+func TestShapesThatDoNotFit(t *testing.T) {
+	g, n := graph.New(), graph.Symbol("n")
+	a, s := g.Input("a", graph.Float64, 2, 3), g.Input("s", graph.Float64, n, 3)
+	i, mask := g.Input("i", graph.Int64, 2), g.Input("mask", graph.Bool, 2, 3)
+	pair := ops.Tuple(a, s)
+	for _, c := range []struct {
+		node *graph.Node
+		want string
+	}{
+		{ops.Slice(a, 2, 0, 1), "axis 2 is outside"},
+		{ops.SliceStep(a, 0, 0, 1, 0), "a step of 0; 1 takes every element"},
+		{ops.At(a, 1, 3), "index 3 is outside axis 1 of (2, 3), which has 3 elements"},
+		{ops.At(a, 1, -4), "index -4 is outside"},
+		{ops.Flip(a, 0, 0), "named twice"},
+		{ops.Roll(a, 1, 5), "axis 5 is outside"},
+		{ops.Pad(a, 0, [2]int{1, 1}, [2]int{0, 0}, [2]int{0, 0}), "3 margins for the 2 dimensions"},
+		{ops.Pad(a, 0, [2]int{-2, -2}), "take more than the 2 elements of axis 0"},
+		{ops.PadReflect(a, [2]int{2, 0}), "a margin of 2 is more than axis 0 of (2, 3) can fill"},
+		{ops.PadEdge(a, [2]int{-1, 0}), "only ops.Pad and ops.Slice"},
+		{ops.Concat(0), "nothing to join"},
+		{ops.Concat(0, a, g.Input("row", graph.Float64, 3)), "the same number of dimensions (ops.Unsqueeze adds one"},
+		{ops.Concat(0, a, ops.Transpose(a)), "beside axis 0 the shapes (2, 3) and (3, 2) do not fit"},
+		{ops.Concat(1, a, s), "ops.AssertDim"},
+		{ops.Concat(0, a, mask), "operand 0 is float64(2, 3), operand 1 is bool(2, 3); make them one element type with ops.Cast"},
+		{ops.Stack(3, a, a), "axis 3 is outside"},
+		{ops.Split(a, 1, 2)[0], "no 2 equal parts for every size; ops.SplitSizes"},
+		{ops.Split(a, 1, 0)[0], "at least one"},
+		{ops.SplitSizes(a, 1, 1, 1)[1], "the sum of the sizes and dimension 1 of (2, 3) do not fit: 2 is not 3"},
+		{ops.SplitSizes(a, 1, 5, -1)[0], "one part may be -1, the rest"},
+		{ops.Unstack(s, 0)[0], "ops.AssertDim"},
+		{ops.Squeeze(a, 0), "dimension 0 of (2, 3) is 2; only one of the literal size 1 can be dropped"},
+		{ops.Unsqueeze(a, 3), "axis 3 is outside"},
+		{ops.SwapAxes(a, 0, 2), "axis 2 is outside"},
+		{ops.MoveAxis(a, -3, 0), "axis -3 is outside"},
+		{ops.Flatten(a, 2), "axis 2 is outside"},
+		{ops.Take(a, a, 0), "indices are int32 or int64, not float64(2, 3); convert them with ops.Cast"},
+		{ops.Embedding(a, mask), "indices are int32 or int64"},
+		{ops.IndexAdd(a, i, i, 0), "must have the same number of dimensions"},
+		{ops.IndexAdd(a, i, ops.Transpose(a), 0), "updates (3, 2) at axis 0 and indices (2) do not fit"},
+		{ops.ScatterAdd(a, i, a, 0), "same number of dimensions"},
+		{ops.OneHot(a, 3, graph.Float32), "indices are int32 or int64"},
+		{ops.Tril(i, 0), "a triangle is of matrices"},
+		{ops.Iota(g, graph.Bool, 3), "not in bool"},
+		{ops.Arange(g, graph.Float32, 0, 1, 0), "no finite list"},
+		{ops.Arange(g, graph.Float32, 0, math.Inf(1), 1), "no finite list"},
+		{ops.Meshgrid(a)[0], "not a vector"},
+		{ops.Repeat(a, 2, 2), "axis 2 is outside"},
+		{ops.Slice(pair, 0, 0, 1), "tuple"},
+		{ops.Tile(pair, 2), "ops.Get"},
+		{ops.Pad(pair, 0, [2]int{1, 1}), "ops.Get"},
+		{ops.Slice(nil, 0, 0, 1), "nil"},
+		{ops.Concat(0, nil, a), "nil"},
+		{ops.Stack(0, a, nil), "nil"},
+		{ops.Split(nil, 0, 2)[0], "nil"},
+		{ops.Take(a, nil, 0), "nil"},
+		{ops.IndexAdd(nil, nil, nil, 0), "nil"},
+		{ops.OneHot(nil, 2, graph.Float32), "nil"},
+		{ops.Squeeze(nil), "nil"},
+		{ops.Tile(nil, 2), "nil"},
+		{ops.PadEdge(nil, [2]int{1, 1}), "nil"},
+		{ops.ShapeOf(nil), "nil"},
+		{ops.MaskedFill(nil, nil, 0), "nil"},
+		{ops.Tril(nil, 0), "nil"},
+		{ops.Meshgrid(nil)[0], "nil"},
+	} {
+		if err := c.node.Err(); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "shape_test.go:") {
+			t.Errorf("%v: error %v, want this line and %q", c.node, err, c.want)
+		}
+	}
+}

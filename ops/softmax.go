@@ -34,7 +34,10 @@ func alongAxis(d *graph.Def, x *graph.Node, axis int) *graph.Node {
 // normalAxis returns axis counted from the first dimension.
 func normalAxis(axis int, t graph.Type) (int, error) {
 	rank := t.Shape.Rank()
-	if t.IsTuple() || axis < -rank || axis >= rank {
+	if t.IsTuple() {
+		return 0, graph.Errorf(graph.ErrOperator, "the operand is a tuple %v; take a part of it with ops.Get", t)
+	}
+	if axis < -rank || axis >= rank {
 		return 0, graph.Errorf(graph.ErrShape, "axis %d is outside %v; it may be from %d to %d", axis, t, -rank, rank-1)
 	}
 	if axis < 0 {

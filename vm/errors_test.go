@@ -128,7 +128,7 @@ func TestBadInput(t *testing.T) {
 		{"a label that is no class", func(g *graph.Graph) error {
 			x, y := g.Input("x", graph.Float32, batch, 3), g.Input("y", graph.Int64, batch)
 			return compileAndRun(g, losses.CrossEntropy(x, y), vm.Feeds{x: f32(2, 3), y: []int64{0, 3}})
-		}, graph.ErrValue, "LINE: takealongaxis(logsoftmax(x), reshape(y)): index 3 (element 1 of the indices) is outside 0…2 (instruction 1)"},
+		}, graph.ErrValue, "LINE: takealongaxis(logsoftmax(x), reshape(y)): index 3 (element 1 of the indices) is outside 0…2 of axis 1 (instruction 1)"},
 		{"a NaN learning rate", func(g *graph.Graph) error {
 			w := g.Param("w", graph.Float32, graph.Zeros(), 2)
 			return compileAndRun(g, nil, nil, optim.SGD{LR: math.NaN()}.Updates([]*graph.Node{w}, autodiff.Grad(ops.Sum(w), w))...)
