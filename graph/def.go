@@ -91,6 +91,10 @@ type Call struct {
 	// must depend on the problem alone, so that results do not depend on the number of workers. It may be nil.
 	Parallel func(parts int, do func(part int))
 
+	// Kept is nil at first; what Eval stores here it finds again when the same machine runs the same instruction: structures that it
+	// would otherwise have to allocate at each run. Results must not depend on it.
+	Kept any
+
 	blocks any // of a pointwise operator, [][]T of its element type: working memory
 }
 
