@@ -26,6 +26,7 @@ var library = struct {
 		"github.com/tapir-ml/tapir/ops":                true,
 		"github.com/tapir-ml/tapir/autodiff":           true,
 		"github.com/tapir-ml/tapir/autodiff/gradcheck": true,
+		"github.com/tapir-ml/tapir/autodiff/jacobian":  true,
 		"github.com/tapir-ml/tapir/losses":             true,
 		"github.com/tapir-ml/tapir/nn":                 true,
 		"github.com/tapir-ml/tapir/nn/initializers":    true,

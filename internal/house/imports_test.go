@@ -19,7 +19,7 @@ type room struct {
 var (
 	below     = []string{"graph", "graph/draw", "ops", "autodiff", "vm"} // the public floors 1 to 3
 	machinery = []string{"internal/kernel/...", "internal/parallel", "internal/columns"}
-	public    = with(below, "vm/reference", "autodiff/gradcheck", "losses",
+	public    = with(below, "vm/reference", "autodiff/gradcheck", "autodiff/jacobian", "losses",
 		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/train", "nn/train/plot", "nn/checkpoint")
 
 	house = []room{
@@ -34,6 +34,7 @@ var (
 		{"vm/reference", 3, []string{"graph", "ops"}, nil},
 		{"vm", 3, with(machinery, "graph", "ops", "vm/reference"), nil},
 		{"autodiff/gradcheck", 4, []string{"graph", "ops", "autodiff", "vm", "vm/reference"}, nil},
+		{"autodiff/jacobian", 4, []string{"graph", "autodiff", "vm"}, nil},
 		{"losses", 4, []string{"graph", "ops"}, nil},
 		{"nn/initializers", 4, with(below, machinery...), nil},
 		{"nn/optim", 4, with(below, machinery...), nil},
