@@ -10,25 +10,27 @@ import "math"
 
 // Softmax sets dst[i,j] = e^x[i,j] / Σₖ e^x[i,k]. dst may be x.
 func Softmax[T Float](dst, x []T, rows, cols int) {
+	byRow(vec[T]().softmaxRows, softmaxRow, dst, x, rows, cols, cols)
+}
+
+func softmaxRow[T Float](dst, x []T) {
 	v := vec[T]()
-	for i := range rows {
-		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
-		sum := expShifted(v, d, r, v.maxValue(r))
-		v.scalar[OpMul](d, d, 1/sum)
-	}
+	sum := expShifted(v, dst, x, MaxValue(x))
+	v.scalar[OpMul](dst, dst, 1/sum)
 }
 
 // LogSoftmax sets dst[i,j] = x[i,j] − ln Σₖ e^x[i,k]. dst may be x.
 func LogSoftmax[T Float](dst, x []T, rows, cols int) {
+	byRow(vec[T]().logSoftmaxRows, logSoftmaxRow, dst, x, rows, cols, cols)
+}
+
+func logSoftmaxRow[T Float](dst, x []T) {
 	v := vec[T]()
-	for i := range rows {
-		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
-		m := v.maxValue(r)
-		l := T(math.Log(float64(sumExpShifted(v, r, m))))
-		// (x − m) is exact or nearly so where the result is small; adding m to l first would lose it.
-		v.scalar[OpSub](d, r, m)
-		v.scalar[OpSub](d, d, l)
-	}
+	m := MaxValue(x)
+	l := T(math.Log(float64(sumExpShifted(v, x, m))))
+	// (x − m) is exact or nearly so where the result is small; adding m to l first would lose it.
+	v.scalar[OpSub](dst, x, m)
+	v.scalar[OpSub](dst, dst, l)
 }
 
 // LogSumExp returns ln Σ e^xᵢ: −Inf for an empty slice or one of −Inf alone, +Inf if +Inf is among them.

@@ -7,25 +7,41 @@ import (
 
 // Reductions of a row-major matrix x of rows × cols along one of its sides.
 
+// byRow works through a matrix of rows × cols with whole, as many rows at once as a span holds, or where whole is nil or
+// the rows are too long for it with single. A row has out elements of dst.
+func byRow[T Float](whole func(dst, x []T, rows, cols int), single func(dst, x []T), dst, x []T, rows, cols, out int) {
+	dst, x = dst[:rows*out], x[:rows*cols]
+	if whole == nil || cols > reduceBlock || cols == 0 {
+		for i := range rows {
+			single(dst[i*out:(i+1)*out], x[i*cols:(i+1)*cols])
+		}
+		return
+	}
+	for rows > 0 {
+		n := min(rows, maxSpan/cols)
+		whole(dst[:n*out], x[:n*cols], n, cols)
+		dst, x, rows = dst[n*out:], x[n*cols:], rows-n
+	}
+}
+
 // RowSums sets dst[i] to the sum of row i.
 func RowSums[T Float](dst, x []T, rows, cols int) {
-	for i := range dst[:rows] {
-		dst[i] = Sum(x[i*cols : (i+1)*cols])
-	}
+	byRow(vec[T]().sumRows, func(dst, x []T) { dst[0] = Sum(x) }, dst, x, rows, cols, 1)
 }
 
 // RowMax sets dst[i] to the largest element of row i, NaN if one is NaN.
 func RowMax[T Float](dst, x []T, rows, cols int) {
-	for i := range dst[:rows] {
-		dst[i] = MaxValue(x[i*cols : (i+1)*cols])
-	}
+	byRow(vec[T]().maxRows, func(dst, x []T) { dst[0] = MaxValue(x) }, dst, x, rows, cols, 1)
+}
+
+// RowMin sets dst[i] to the smallest element of row i, NaN if one is NaN.
+func RowMin[T Float](dst, x []T, rows, cols int) {
+	byRow(vec[T]().minRows, func(dst, x []T) { dst[0] = MinValue(x) }, dst, x, rows, cols, 1)
 }
 
 // RowLogSumExp sets dst[i] to ln Σⱼ e^x[i,j].
 func RowLogSumExp[T Float](dst, x []T, rows, cols int) {
-	for i := range dst[:rows] {
-		dst[i] = LogSumExp(x[i*cols : (i+1)*cols])
-	}
+	byRow(vec[T]().logSumExpRows, func(dst, x []T) { dst[0] = LogSumExp(x) }, dst, x, rows, cols, 1)
 }
 
 // SumRows sets dst[j] = Σᵢ x[i,j], the sum of the rows.

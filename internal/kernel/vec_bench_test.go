@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -35,10 +36,39 @@ func benchmarkUnary[T Float](b *testing.B) {
 	}
 }
 
-// BenchmarkRows measures the row operations on 128 × 512, in ns/element.
+// BenchmarkRows measures the row operations on 128 × 512, BenchmarkShortRows those by row on short rows, in ns/element.
 func BenchmarkRows(b *testing.B) {
 	b.Run("float32", benchmarkRows[float32])
 	b.Run("float64", benchmarkRows[float64])
+}
+
+func BenchmarkShortRows(b *testing.B) {
+	b.Run("float32", benchmarkShortRows[float32])
+	b.Run("float64", benchmarkShortRows[float64])
+}
+
+func benchmarkShortRows[T Float](b *testing.B) {
+	for _, cols := range []int{2, 10, 50, 1000} {
+		rows := 10000 / cols
+		x, y := make([]T, rows*cols), make([]T, rows*cols)
+		rng := rand.New(rand.NewPCG(1, 2))
+		for i := range x {
+			x[i] = T(rng.NormFloat64())
+		}
+		for _, c := range []struct {
+			name string
+			f    func(dst, x []T, rows, cols int)
+		}{
+			{"softmax", Softmax[T]}, {"logsoftmax", LogSoftmax[T]}, {"logsumexp", RowLogSumExp[T]}, {"max", RowMax[T]}, {"sum", RowSums[T]},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", c.name, cols), func(b *testing.B) {
+				for b.Loop() {
+					c.f(y, x, rows, cols)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*cols), "ns/element")
+			})
+		}
+	}
 }
 
 func benchmarkRows[T Float](b *testing.B) {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -263,6 +264,76 @@ func softmaxTest[T Float](t *testing.T, eps float64) {
 	}
 }
 
+// The reductions of rows are those of slices, at every length of a row 0…200 and around the leaf of the tree, with special
+// values; the softmax family of many rows is that of one.
+func TestRows(t *testing.T) {
+	eachSet(t, func(t *testing.T) { rowsTest[float32](t, 0x1p-23); rowsTest[float64](t, 0x1p-52) })
+}
+
+func rowsTest[T Float](t *testing.T, eps float64) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	lengths := []int{1000, 1023, 1024, 1025, 3000}
+	for n := range 201 {
+		lengths = append(lengths, n)
+	}
+	for _, cols := range lengths {
+		rows := rng.IntN(9)
+		if cols < 4 {
+			rows = 20000 // more than a span
+		}
+		x := make([]T, rows*cols)
+		for i := range x {
+			x[i] = T(rng.NormFloat64())
+			if row := i / max(cols, 1); row%4 == 3 && rng.IntN(3) == 0 {
+				x[i] = T([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0}[rng.IntN(4)])
+			}
+		}
+		for _, c := range []struct {
+			name   string
+			rows   func(dst, x []T, rows, cols int)
+			single func(x []T) T
+		}{
+			{"RowSums", RowSums[T], Sum[T]}, {"RowMax", RowMax[T], MaxValue[T]}, {"RowMin", RowMin[T], MinValue[T]}, {"RowLogSumExp", RowLogSumExp[T], LogSumExp[T]},
+		} {
+			dst := newWalled[T](rows)
+			c.rows(dst.x, x, rows, cols)
+			if !dst.intact() {
+				t.Fatalf("%s of %d columns wrote outside", c.name, cols)
+			}
+			for i, got := range dst.x {
+				row := x[i*cols : (i+1)*cols]
+				if want := c.single(row); !closeTo(got, want) && !(math.Abs(float64(got-want)) <= 4*eps*(5+float64(cols))) {
+					t.Fatalf("%T %s of %v: %v, want %v", got, c.name, row, got, want)
+				}
+			}
+		}
+		for name, f := range map[string]func(dst, x []T, rows, cols int){"Softmax": Softmax[T], "LogSoftmax": LogSoftmax[T]} {
+			whole := newWalled[T](len(x))
+			f(whole.x, x, rows, cols)
+			if !whole.intact() {
+				t.Fatalf("%s of %d columns wrote outside", name, cols)
+			}
+			one := make([]T, cols)
+			for i := range rows {
+				copy(one, x[i*cols:(i+1)*cols])
+				f(one, one, 1, cols)
+				for j, want := range one {
+					if got := whole.x[i*cols+j]; got != want && (got == got || want == want) {
+						t.Fatalf("%T %s row %d of %d columns: %v, alone %v", got, name, i, cols, got, want)
+					}
+				}
+				if undefined := anyNaN(x[i*cols : (i+1)*cols]); undefined && one[0] == one[0] {
+					t.Fatalf("%s of a row with NaN: %v", name, one)
+				}
+			}
+		}
+	}
+}
+
+func anyNaN[T Float](x []T) bool {
+	return slices.ContainsFunc(x, func(v T) bool { return v != v })
+}
+
 // Nothing that a training step calls allocates.
 func TestVectorAllocatesNothing(t *testing.T) {
 	x, y, cond := make([]float32, 5000), make([]float64, 5000), make([]bool, 5000)
@@ -272,8 +343,13 @@ func TestVectorAllocatesNothing(t *testing.T) {
 		"binary":  func() { Add(x, x, x); MulScalar(y, y, 2); RSubScalar(y, y, 2) },
 		"compare": func() { Less(cond, x, x); Select(y, cond, y, y) },
 		"reduce":  func() { sink += float64(Sum(x)) + Dot(y, y) + LogSumExp(y) + float64(ArgMax(x)) },
-		"rows":    func() { Softmax(x, x, 5, 1000); LogSoftmax(y, y, 50, 100); SumRows(y[:10], y, 500, 10) },
-		"random":  func() { Uniform(x, 1, 2, 3); Normal(y, 1, 2, 3) },
+		"rows": func() {
+			Softmax(x, x, 5, 1000)
+			LogSoftmax(y, y, 50, 100)
+			SumRows(y[:10], y, 500, 10)
+			RowMax(y[:500], y, 500, 10)
+		},
+		"random": func() { Uniform(x, 1, 2, 3); Normal(y, 1, 2, 3) },
 	} {
 		if n := testing.AllocsPerRun(5, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

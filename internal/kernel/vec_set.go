@@ -32,7 +32,12 @@ type vecSet[T Float] struct {
 	sumExpShifted   func(x []T, shift T) T      // Σ exp(xᵢ − shift)
 	expShifted      func(dst, x []T, shift T) T // dst = exp(x − shift); returns the sum of dst
 	accumulate      func(dst, x []T)            // dst += x
-	uniform         func(dst []T, key, stream, offset uint64)
+
+	// The same and the softmax family for rows × cols elements, both positive, cols ≤ reduceBlock; nil: row by row by the
+	// functions above. dst has an element for each row, for the softmax family but logSumExp one for each element.
+	sumRows, maxRows, minRows, logSumExpRows, softmaxRows, logSoftmaxRows func(dst, x []T, rows, cols int)
+
+	uniform func(dst []T, key, stream, offset uint64)
 }
 
 // The set in use, see useVec.

@@ -112,6 +112,12 @@ func vecAVX2F32(s, p *vecSet[float32]) {
 	s.minValue = minValueAVX2F32
 	s.sumExpShifted = sumExpShiftedAVX2F32
 	s.expShifted = expShiftedAVX2F32
+	s.softmaxRows = softmaxRowsAVX2F32
+	s.logSoftmaxRows = logSoftmaxRowsAVX2F32
+	s.logSumExpRows = logSumExpRowsAVX2F32
+	s.maxRows = maxRowsAVX2F32
+	s.minRows = minRowsAVX2F32
+	s.sumRows = sumRowsAVX2F32
 	s.uniform = groupsThenRest(uniformAVX2F32, p.uniform, 32, 8)
 }
 
@@ -223,6 +229,12 @@ func vecAVX2F64(s, p *vecSet[float64]) {
 	s.minValue = minValueAVX2F64
 	s.sumExpShifted = sumExpShiftedAVX2F64
 	s.expShifted = expShiftedAVX2F64
+	s.softmaxRows = softmaxRowsAVX2F64
+	s.logSoftmaxRows = logSoftmaxRowsAVX2F64
+	s.logSumExpRows = logSumExpRowsAVX2F64
+	s.maxRows = maxRowsAVX2F64
+	s.minRows = minRowsAVX2F64
+	s.sumRows = sumRowsAVX2F64
 	s.uniform = groupsThenRest(uniformAVX2F64, p.uniform, 16, 8)
 }
 
@@ -334,6 +346,12 @@ func vecAVX512F32(s, p *vecSet[float32]) {
 	s.minValue = minValueAVX512F32
 	s.sumExpShifted = sumExpShiftedAVX512F32
 	s.expShifted = expShiftedAVX512F32
+	s.softmaxRows = softmaxRowsAVX512F32
+	s.logSoftmaxRows = logSoftmaxRowsAVX512F32
+	s.logSumExpRows = logSumExpRowsAVX512F32
+	s.maxRows = maxRowsAVX512F32
+	s.minRows = minRowsAVX512F32
+	s.sumRows = sumRowsAVX512F32
 	s.uniform = groupsThenRest(uniformAVX512F32, p.uniform, 64, 16)
 }
 
@@ -445,5 +463,11 @@ func vecAVX512F64(s, p *vecSet[float64]) {
 	s.minValue = minValueAVX512F64
 	s.sumExpShifted = sumExpShiftedAVX512F64
 	s.expShifted = expShiftedAVX512F64
+	s.softmaxRows = softmaxRowsAVX512F64
+	s.logSoftmaxRows = logSoftmaxRowsAVX512F64
+	s.logSumExpRows = logSumExpRowsAVX512F64
+	s.maxRows = maxRowsAVX512F64
+	s.minRows = minRowsAVX512F64
+	s.sumRows = sumRowsAVX512F64
 	s.uniform = groupsThenRest(uniformAVX512F64, p.uniform, 32, 16)
 }

@@ -33,6 +33,7 @@ type file struct {
 	set
 	f32, f64 *emit.Math
 	mask     operand.Mem // AVX2: 32 bytes of ones and 32 of zeros
+	prefix   string      // of the labels, where a kernel has several loops
 	entries  []entry     // what it offers to the table of kernels
 
 	constants map[string]operand.Mem
@@ -194,32 +195,32 @@ func (f *file) end() {
 func (l *loop) run(unroll int, whole func(count int), partial func(mask emit.Mask)) {
 	w := l.m.Width()
 	if unroll > 1 || l.wide {
-		l.Label("group")
+		l.Label(l.prefix + "group")
 		l.CMPQ(l.n, operand.U32(w*unroll))
-		l.JL(operand.LabelRef("single"))
+		l.JL(operand.LabelRef(l.prefix + "single"))
 		whole(unroll)
 		l.advance(unroll)
-		l.JMP(operand.LabelRef("group"))
+		l.JMP(operand.LabelRef(l.prefix + "group"))
 	}
-	l.Label("single")
+	l.Label(l.prefix + "single")
 	if l.wide { // whole vectors are partial ones too: their masks are full
 		l.TESTQ(l.n, l.n)
-		l.JLE(operand.LabelRef("done"))
+		l.JLE(operand.LabelRef(l.prefix + "done"))
 		partial(l.firstLanes(l.m, l.n))
 		l.advance(1)
-		l.JMP(operand.LabelRef("single"))
+		l.JMP(operand.LabelRef(l.prefix + "single"))
 	} else {
 		l.CMPQ(l.n, operand.U32(w))
-		l.JL(operand.LabelRef("tail"))
+		l.JL(operand.LabelRef(l.prefix + "tail"))
 		whole(1)
 		l.advance(1)
-		l.JMP(operand.LabelRef("single"))
-		l.Label("tail")
+		l.JMP(operand.LabelRef(l.prefix + "single"))
+		l.Label(l.prefix + "tail")
 		l.TESTQ(l.n, l.n)
-		l.JE(operand.LabelRef("done"))
+		l.JE(operand.LabelRef(l.prefix + "done"))
 		partial(l.firstLanes(l.m, l.n))
 	}
-	l.Label("done")
+	l.Label(l.prefix + "done")
 }
 
 func broadcastParam(f *file, m *emit.Math, name string) reg.VecVirtual {
@@ -246,7 +247,7 @@ func (l *loop) load(count int) []emit.V {
 func (l *loop) loadPartial(mask emit.Mask) []emit.V {
 	in := make([]emit.V, len(l.inputs))
 	for i, p := range l.inputs {
-		in[i] = l.maskedLoad(l.m, mask, p)
+		in[i] = l.maskedLoad(l.m, mask, operand.Mem{Base: p})
 	}
 	return in
 }
@@ -270,7 +271,7 @@ func (l *loop) advance(count int) {
 	l.SUBQ(operand.U32(l.m.Width()*count), l.n)
 }
 
-// firstLanes is true in the first n lanes of a vector: 0 < n < width, or for AVX-512 0 < n < 64, where all lanes are first
+// firstLanes is true in the first n lanes of a vector: 0 < n ≤ width, or for AVX-512 0 < n < 64, where all lanes are first
 // from the width on.
 func (f *file) firstLanes(m *emit.Math, n reg.GPVirtual) emit.Mask {
 	if f.wide {
@@ -291,9 +292,8 @@ func (f *file) firstLanes(m *emit.Math, n reg.GPVirtual) emit.Mask {
 }
 
 // maskedLoad reads the lanes where mask is true; the others are 0.
-func (f *file) maskedLoad(m *emit.Math, mask emit.Mask, p reg.GPVirtual) emit.V {
+func (f *file) maskedLoad(m *emit.Math, mask emit.Mask, at operand.Mem) emit.V {
 	v := m.New(1)
-	at := operand.Mem{Base: p}
 	switch {
 	case f.wide && m.Bits == 32:
 		f.VMOVUPS_Z(at, mask[0], v[0])
@@ -307,7 +307,8 @@ func (f *file) maskedLoad(m *emit.Math, mask emit.Mask, p reg.GPVirtual) emit.V 
 	return v
 }
 
-// partialStore writes the first n lanes of v, those of the mask; on AVX2 in halves: masked stores are slow on Zen.
+// partialStore writes the first n lanes of v, those of the mask; on AVX2 in halves, as masked stores are slow on Zen, for
+// n < width. There it ends with jumps to the label done.
 func (f *file) partialStore(m *emit.Math, mask emit.Mask, v emit.V, dst, n reg.GPVirtual) {
 	if f.wide {
 		if m.Bits == 32 {
@@ -320,21 +321,21 @@ func (f *file) partialStore(m *emit.Math, mask emit.Mask, v emit.V, dst, n reg.G
 	x := v[0].AsX()
 	count := m.Width() / 2
 	f.TESTQ(operand.U32(count), n)
-	f.JE(operand.LabelRef("quarter"))
+	f.JE(operand.LabelRef(f.prefix + "quarter"))
 	f.VMOVUPS(x, operand.Mem{Base: dst})
 	f.VEXTRACTF128(operand.U8(1), v[0], x)
 	f.ADDQ(operand.U32(16), dst)
-	f.Label("quarter")
+	f.Label(f.prefix + "quarter")
 	if m.Bits == 32 {
 		f.TESTQ(operand.U32(2), n)
-		f.JE(operand.LabelRef("eighth"))
+		f.JE(operand.LabelRef(f.prefix + "eighth"))
 		f.VMOVLPS(x, operand.Mem{Base: dst})
 		f.VPERMILPS(operand.U8(0b1110), x, x)
 		f.ADDQ(operand.U32(8), dst)
-		f.Label("eighth")
+		f.Label(f.prefix + "eighth")
 	}
 	f.TESTQ(operand.U32(1), n)
-	f.JE(operand.LabelRef("done"))
+	f.JE(operand.LabelRef(f.prefix + "done"))
 	if m.Bits == 32 {
 		f.VMOVSS(x, operand.Mem{Base: dst})
 	} else {

@@ -31,6 +31,7 @@ func main() {
 			{"vec_arith", arithmetic},
 			{"vec_compare", compareAndSelect},
 			{"reduce", reductions},
+			{"reduce_rows", rowKernels},
 			{"random", random},
 		} {
 			f := newFile(s)

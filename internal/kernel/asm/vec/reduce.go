@@ -102,20 +102,7 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		}
 		acc = append(emit.V{acc[0]}, acc[2:]...)
 	}
-	for lanes := m.Width() / 2; lanes > 0; lanes /= 2 {
-		other := m.New(1)
-		switch lanes * m.Size() {
-		case 32:
-			f.VEXTRACTF64X4(operand.U8(1), acc[0], other[0].AsY())
-		case 16:
-			f.VEXTRACTF128(operand.U8(1), acc[0].AsY(), other[0].AsX())
-		case 8:
-			f.VPERMILPD(operand.U8(1), acc[0].AsX(), other[0].AsX())
-		default:
-			f.VPERMILPS(operand.U8(1), acc[0].AsX(), other[0].AsX())
-		}
-		f.move(acc[:1], r.combine(m, acc[:1], other))
-	}
+	f.foldLanes(m, acc[:1], func(a, b emit.V) emit.V { return r.combine(m, a, b) })
 	if r.watchNaN {
 		m.JumpIfNone(nan, "ordered")
 		f.move(acc[:1], m.Load(m.NaN(), 1))
@@ -131,6 +118,24 @@ func (r reduction) emit(f *file, bits, unroll int) {
 		f.VMOVSD(acc[0].AsX(), result.Addr)
 	}
 	f.end()
+}
+
+// foldLanes folds the lanes of acc in place, upper half onto lower; the first holds the result.
+func (f *file) foldLanes(m *emit.Math, acc emit.V, combine func(a, b emit.V) emit.V) {
+	for lanes := m.Width() / 2; lanes > 0; lanes /= 2 {
+		other := m.New(1)
+		switch lanes * m.Size() {
+		case 32:
+			f.VEXTRACTF64X4(operand.U8(1), acc[0], other[0].AsY())
+		case 16:
+			f.VEXTRACTF128(operand.U8(1), acc[0].AsY(), other[0].AsX())
+		case 8:
+			f.VPERMILPD(operand.U8(1), acc[0].AsX(), other[0].AsX())
+		default:
+			f.VPERMILPS(operand.U8(1), acc[0].AsX(), other[0].AsX())
+		}
+		f.move(acc, combine(acc, other))
+	}
 }
 
 // combine folds two accumulators, whatever the terms are.
