@@ -30,9 +30,9 @@ type Machine struct {
 	refused refusal
 	bound   bool // the memory is laid out for the shapes that were fed
 	binding graph.Binding
-	planned graph.Binding // the sizes the plan is for
 
-	plan     memoryPlan
+	plans    []*memoryPlan // for several sizes, the latest last
+	plan     *memoryPlan   // the one in use
 	arena    []byte
 	arrays   []graph.Array // by slot
 	steps    []step        // by instruction
@@ -84,7 +84,7 @@ func NewMachine(p *Program, s *State) (*Machine, error) {
 	if err := s.ensure(p.states); err != nil {
 		return nil, err
 	}
-	m := &Machine{program: p, state: s, binding: graph.Binding{}, planned: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
+	m := &Machine{program: p, state: s, binding: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
 	var err error
 	if m.prologue, err = s.prologueOf(p); err != nil {
 		return nil, err
