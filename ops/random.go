@@ -2,7 +2,6 @@ package ops
 
 import (
 	"math/rand/v2"
-	"sync"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
@@ -87,7 +86,7 @@ func Bernoulli(key *graph.Node, stream int, p float64, dims ...graph.Dim) *graph
 // Softmax(logits, −1) gives it, by the maximum of logits + Gumbel noise. A logit of −Inf is never drawn.
 func Categorical(key *graph.Node, stream int, logits *graph.Node) *graph.Node {
 	u := draw(UniformDef, key, stream, logits.DType(), logits.Shape())
-	return ArgMax(Sub(logits, Log(Neg(Log(u)))), -1)
+	return ArgMax(Sub(logits, Log(Neg(AllowNonFinite(Log(u))))), -1)
 }
 
 // RandomPermutation returns the numbers 0 … n−1, int64(n), in an order of which all are equally likely.
@@ -144,7 +143,7 @@ func mix(x uint64) uint64 {
 // drawPart is how many elements one part draws.
 const drawPart = 1 << 14
 
-// drawing fills a result in parts. They are pooled, with part bound once, because a closure would be an allocation a run.
+// drawing fills a result in parts. An instruction keeps its own, because a closure would be an allocation a run.
 type drawing struct {
 	out         graph.Array
 	declared    graph.DType
@@ -153,12 +152,6 @@ type drawing struct {
 	f64         func(dst []float64, key, stream, offset uint64)
 	do          func(part int)
 }
-
-var drawings = sync.Pool{New: func() any {
-	d := new(drawing)
-	d.do = d.part
-	return d
-}}
 
 func (d *drawing) part(part int) {
 	from := part * drawPart
@@ -180,7 +173,12 @@ func (d *drawing) part(part int) {
 func evalDraw(f32 func(dst []float32, key, stream, offset uint64), f64 func(dst []float64, key, stream, offset uint64)) func(*graph.Call) error {
 	return func(c *graph.Call) error {
 		attr := c.Attr.(drawAttr)
-		d := drawings.Get().(*drawing)
+		d, _ := c.Kept.(*drawing)
+		if d == nil {
+			d = new(drawing)
+			d.do = d.part
+			c.Kept = d
+		}
 		d.out, d.declared, d.key, d.stream, d.f32, d.f64 = c.Out[0], attr.DType, generatorKey(c.In[0]), uint64(attr.Stream), f32, f64
 		parts := (d.out.Len() + drawPart - 1) / drawPart
 		if parts > 1 && c.Parallel != nil {
@@ -190,8 +188,6 @@ func evalDraw(f32 func(dst []float32, key, stream, offset uint64), f64 func(dst 
 				d.part(part)
 			}
 		}
-		d.out = graph.Array{}
-		drawings.Put(d)
 		return nil
 	}
 }

@@ -132,6 +132,7 @@ func (m *Machine) execute(s *step) error {
 	case s.in.kind == copyInstr:
 		s.call.Out[0].CopyFrom(s.call.In[0])
 	default:
+		s.call.Stdout = m.Stdout
 		return s.in.node.Def().Run(&s.call)
 	}
 	return nil

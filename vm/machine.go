@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 	"unsafe"
@@ -22,6 +23,9 @@ type Machine struct {
 	// nothing is committed and Run fails with the first node that made them of finite operands, which a second, plain evaluation
 	// finds. What ops.AllowNonFinite marks is let pass. It is for finding mistakes: runs take several times as long.
 	CheckFinite bool
+
+	// Stdout is where ops.Print writes; nil means os.Stdout.
+	Stdout io.Writer
 
 	program *Program
 	state   *State
