@@ -57,6 +57,13 @@ func clampInts[T int32 | int64](attr any, dst []T, in [][]T, least, most T) {
 	mapUnary(dst, in, func(x T) T { return min(max(x, lo), hi) })
 }
 
+var clampBlocks = &graph.Pointwise{
+	F32: clampFloats[float32],
+	F64: clampFloats[float64],
+	I32: func(attr any, dst []int32, in [][]int32) { clampInts(attr, dst, in, math.MinInt32, math.MaxInt32) },
+	I64: func(attr any, dst []int64, in [][]int64) { clampInts(attr, dst, in, math.MinInt64, math.MaxInt64) },
+}
+
 func init() {
 	for _, e := range []struct {
 		def   *graph.Def
@@ -88,15 +95,10 @@ func init() {
 		})
 	}
 	define(ClampDef, graph.Def{
-		Name:  "clamp",
-		Infer: inferNumeric(1),
-		Pointwise: &graph.Pointwise{
-			F32: clampFloats[float32],
-			F64: clampFloats[float64],
-			I32: func(attr any, dst []int32, in [][]int32) { clampInts(attr, dst, in, math.MinInt32, math.MaxInt32) },
-			I64: func(attr any, dst []int64, in [][]int64) { clampInts(attr, dst, in, math.MinInt64, math.MaxInt64) },
-		},
-		Expand: func(attr any, in []*graph.Node) *graph.Node { return bounded(in[0], attr.(boundsAttr)) },
+		Name:      "clamp",
+		Infer:     inferNumeric(1),
+		Pointwise: clampBlocks,
+		Expand:    func(attr any, in []*graph.Node) *graph.Node { return bounded(in[0], attr.(boundsAttr)) },
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			return []*graph.Node{Select(Equal(n, n.In(0)), dy, like(dy, 0))}
 		},

@@ -35,6 +35,9 @@ func TestConventionsAtKinks(t *testing.T) {
 	one := func(f func(*graph.Node) *graph.Node) func([]*graph.Node) *graph.Node {
 		return func(x []*graph.Node) *graph.Node { return f(x[0]) }
 	}
+	two := func(f func(a, b *graph.Node) *graph.Node) func([]*graph.Node) *graph.Node {
+		return func(x []*graph.Node) *graph.Node { return f(x[0], x[1]) }
+	}
 	for _, c := range []struct {
 		name string
 		f    func(x []*graph.Node) *graph.Node
@@ -61,16 +64,56 @@ func TestConventionsAtKinks(t *testing.T) {
 		{"0⁻¹", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{0, -1}, []float64{-inf, -inf}},
 		{"2³", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{2, 3}, []float64{12, 8 * math.Ln2}},
 		{"(−2)³", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{-2, 3}, []float64{12, nan}},
-		{"max pool, tie: the first", func(x []*graph.Node) *graph.Node {
-			return ops.MaxPool1D(ops.Reshape(ops.Stack(0, x...), 1, 1, -1), 3, ops.Window{})
-		}, []float64{1, 2, 2}, []float64{0, 1, 0}},
-		{"max pool, −Inf padding", func(x []*graph.Node) *graph.Node {
-			return ops.MaxPool1D(ops.Reshape(x[0], 1, 1, -1), 2, ops.Window{Padding: []int{1}, Stride: []int{1}})
-		}, []float64{-5}, []float64{2}},
-		{"an index that repeats adds up", func(x []*graph.Node) *graph.Node {
-			return ops.Take(ops.Stack(0, x...), x[0].Graph().Constant([]int64{1, -1, 1}), 0)
-		}, []float64{4, 5}, []float64{0, 3}},
-		{"pad: the value has no derivative", one(func(x *graph.Node) *graph.Node { return ops.Pad(ops.Reshape(x, 1), 9, [2]int{2, 3}) }), []float64{4}, []float64{1}},
+		{"|x| at 0", one(ops.Abs), []float64{0}, []float64{0}},
+		{"1/x at 0", one(ops.Reciprocal), []float64{0}, []float64{-inf}},
+		{"1/√x at 0", one(ops.RSqrt), []float64{0}, []float64{-inf}},
+		{"cbrt at 0", one(ops.Cbrt), []float64{0}, []float64{inf}},
+		{"asin at 1", one(ops.Asin), []float64{1}, []float64{inf}},
+		{"acos at −1", one(ops.Acos), []float64{-1}, []float64{-inf}},
+		{"acosh at 1", one(ops.Acosh), []float64{1}, []float64{inf}},
+		{"atanh at 1", one(ops.Atanh), []float64{1}, []float64{inf}},
+		{"sign", one(ops.Sign), []float64{2}, []float64{0}},
+		{"floor", one(ops.Floor), []float64{2.5}, []float64{0}},
+		{"minimum of equals", two(ops.Minimum), []float64{3, 3}, []float64{0.5, 0.5}},
+		{"minimum", two(ops.Minimum), []float64{2, 3}, []float64{1, 0}},
+		{"maximum of equals", two(ops.Maximum), []float64{3, 3}, []float64{0.5, 0.5}},
+		{"maximum of ±0", two(ops.Maximum), []float64{0, math.Copysign(0, -1)}, []float64{0.5, 0.5}},
+		{"maximum with NaN", two(ops.Maximum), []float64{nan, 1}, []float64{1, 1}},
+		{"clamp at lo", one(func(x *graph.Node) *graph.Node { return ops.Clamp(x, -1, 2) }), []float64{-1}, []float64{1}},
+		{"clamp at hi", one(func(x *graph.Node) *graph.Node { return ops.Clamp(x, -1, 2) }), []float64{2}, []float64{1}},
+		{"clamp beyond", one(func(x *graph.Node) *graph.Node { return ops.Clamp(x, -1, 2) }), []float64{2.5}, []float64{0}},
+		{"clamp of NaN", one(func(x *graph.Node) *graph.Node { return ops.Clamp(x, -1, 2) }), []float64{nan}, []float64{0}},
+		{"6 mod 3", two(ops.Mod), []float64{6, 3}, []float64{1, -2}},
+		{"−7 mod 3", two(ops.Mod), []float64{-7, 3}, []float64{1, 3}},
+		{"−7 fmod 3", two(ops.FMod), []float64{-7, 3}, []float64{1, 2}},
+		{"hypot at the origin", two(ops.Hypot), []float64{0, 0}, []float64{0, 0}},
+		{"hypot far out", two(ops.Hypot), []float64{0, -1e200}, []float64{0, -1}},
+		{"atan2 at the origin", two(ops.Atan2), []float64{0, 0}, []float64{0, 0}},
+		{"atan2 far out", two(ops.Atan2), []float64{0, 1e200}, []float64{1e-200, 0}},
+		{"logaddexp of equals", two(ops.LogAddExp), []float64{1000, 1000}, []float64{0.5, 0.5}},
+		{"logaddexp far apart", two(ops.LogAddExp), []float64{-inf, 3}, []float64{0, 1}},
+		{"leaky relu at 0", one(func(x *graph.Node) *graph.Node { return ops.LeakyReLU(x, 0.25) }), []float64{0}, []float64{0.25}},
+		{"prelu at 0", func(x []*graph.Node) *graph.Node { return ops.PReLU(x[0], x[1], 0) }, []float64{0, 0.25}, []float64{0.25, 0}},
+		{"prelu below 0", func(x []*graph.Node) *graph.Node { return ops.PReLU(x[0], x[1], 0) }, []float64{-3, 0.25}, []float64{0.25, -3}},
+		{"hard tanh at lo", one(func(x *graph.Node) *graph.Node { return ops.HardTanh(x, -1, 2) }), []float64{-1}, []float64{0}},
+		{"hard tanh at hi", one(func(x *graph.Node) *graph.Node { return ops.HardTanh(x, -1, 2) }), []float64{2}, []float64{0}},
+		{"relu6 at 0", one(ops.ReLU6), []float64{0}, []float64{0}},
+		{"relu6 at 6", one(ops.ReLU6), []float64{6}, []float64{0}},
+		{"hard sigmoid at −3", one(ops.HardSigmoid), []float64{-3}, []float64{0}},
+		{"hard sigmoid at 3", one(ops.HardSigmoid), []float64{3}, []float64{0}},
+		{"hard swish at −3", one(ops.HardSwish), []float64{-3}, []float64{-0.5}},
+		{"hard swish at 3", one(ops.HardSwish), []float64{3}, []float64{1.5}},
+		{"threshold at θ", one(func(x *graph.Node) *graph.Node { return ops.Threshold(x, 2, 7) }), []float64{2}, []float64{0}},
+		{"softshrink at λ", one(func(x *graph.Node) *graph.Node { return ops.Softshrink(x, 0.5) }), []float64{0.5}, []float64{0}},
+		{"softshrink at −λ", one(func(x *graph.Node) *graph.Node { return ops.Softshrink(x, 0.5) }), []float64{-0.5}, []float64{0}},
+		{"hardshrink at λ", one(func(x *graph.Node) *graph.Node { return ops.Hardshrink(x, 0.5) }), []float64{0.5}, []float64{0}},
+		{"elu at 0", one(func(x *graph.Node) *graph.Node { return ops.ELU(x, 0.25) }), []float64{0}, []float64{0.25}},
+		{"learned elu at 0", func(x []*graph.Node) *graph.Node { return ops.LearnedELU(x[0], x[1], 0) }, []float64{0, 0.25}, []float64{0.25, 0}},
+		{"celu at 0", one(func(x *graph.Node) *graph.Node { return ops.CELU(x, 4) }), []float64{0}, []float64{1}},
+		{"softsign at 0", one(ops.Softsign), []float64{0}, []float64{1}},
+		{"learned swish far out", func(x []*graph.Node) *graph.Node { return ops.LearnedSwish(x[0], x[1], 0) }, []float64{-1e4, 2}, []float64{0, 0}},
+		{"glu", func(x []*graph.Node) *graph.Node { return ops.GLU(ops.Stack(0, x...), 0) }, []float64{3, 0}, []float64{0.5, 0.75}},
+		{"lerp", func(x []*graph.Node) *graph.Node { return ops.Lerp(x[0], x[1], x[2]) }, []float64{1, 3, 0.25}, []float64{0.75, 0.25, 2}},
 		{"select, the other side NaN", func(x []*graph.Node) *graph.Node { return ops.Select(ops.Less(x[0], x[1]), x[0], x[1]) }, []float64{1, nan}, []float64{0, 1}},
 		{"select, true", func(x []*graph.Node) *graph.Node { return ops.Select(ops.LessEqual(x[0], x[0]), x[0], x[1]) }, []float64{1, nan}, []float64{1, 0}},
 	} {

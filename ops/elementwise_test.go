@@ -421,6 +421,10 @@ func TestOperandsThatDoNotFit(t *testing.T) {
 		{ops.IsInf(nil), "nil"},
 		{ops.IsFinite(nil), "nil"},
 		{ops.RSqrt(nil), "nil"},
+		{ops.GLU(nil, 0), "nil"},
+		{ops.PReLU(nil, nil, 0), "nil"},
+		{ops.Swish(nil, 1), "nil"},
+		{ops.HardSwish(nil), "nil"},
 		{ops.Lerp(nil, nil, nil), "nil"},
 	} {
 		if err := c.node.Err(); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "elementwise_test.go:") {

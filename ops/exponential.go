@@ -17,6 +17,7 @@ var (
 	Log10Def = new(graph.Def)
 	Log1pDef = new(graph.Def)
 	SqrtDef  = new(graph.Def)
+	RSqrtDef = new(graph.Def)
 	CbrtDef  = new(graph.Def)
 	ErfDef   = new(graph.Def)
 	ErfcDef  = new(graph.Def)
@@ -51,8 +52,8 @@ func LogAddExp(a, b *graph.Node) *graph.Node { return graph.Apply(LogAddExpDef, 
 // Sqrt returns the square root, NaN for negative x. Its derivative ½/√x is +Inf at 0.
 func Sqrt(x *graph.Node) *graph.Node { return graph.Apply(SqrtDef, nil, x) }
 
-// RSqrt returns 1/√x: ±Inf at ±0, NaN below.
-func RSqrt(x *graph.Node) *graph.Node { return Reciprocal(Sqrt(x)) }
+// RSqrt returns 1/√x: ±Inf at ±0, NaN below. The derivative is −½·y³.
+func RSqrt(x *graph.Node) *graph.Node { return graph.Apply(RSqrtDef, nil, x) }
 
 // Cbrt returns the cube root, of negative x too. Its derivative is +Inf at 0.
 func Cbrt(x *graph.Node) *graph.Node { return graph.Apply(CbrtDef, nil, x) }
@@ -63,24 +64,13 @@ func Erf(x *graph.Node) *graph.Node { return graph.Apply(ErfDef, nil, x) }
 // Erfc returns 1 − erf(x), with full relative accuracy for large x.
 func Erfc(x *graph.Node) *graph.Node { return graph.Apply(ErfcDef, nil, x) }
 
-// log2 is math.Log2, which loses the digits of x near 1.
-func log2(x float64) float64 {
-	switch fraction, exponent := math.Frexp(x); {
-	case fraction == 0.5:
-		return float64(exponent - 1)
-	case x > 0.5 && x < 2:
-		return math.Log(x) * (1 / math.Ln2)
-	default:
-		return math.Log(fraction)*(1/math.Ln2) + float64(exponent)
-	}
-}
-
 // log10 is math.Log10, which loses the digits of x near 1 and is off for some powers of 10.
 func log10(x float64) float64 {
 	if x > 0.5 && x < 2 {
 		return math.Log(x) * (1 / math.Ln10)
 	}
-	y := log2(x) * (math.Ln2 / math.Ln10)
+	fraction, exponent := math.Frexp(x) // math.Log of a subnormal number is wrong on some processors
+	y := math.Log(fraction)*(1/math.Ln10) + float64(exponent)*(math.Ln2/math.Ln10)
 	if n := math.Round(y); math.Abs(y-n) < 1e-12 && math.Pow10(int(n)) == x {
 		return n
 	}
@@ -102,13 +92,13 @@ func init() {
 	defineFunctions([]function{
 		{ExpDef, "exp", unary(kernel.Exp[float32], kernel.Exp[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, y) }, -2, 2, nil},
-		{Exp2Def, "exp2", mathUnary(math.Exp2),
+		{Exp2Def, "exp2", unary(kernel.Exp2[float32], kernel.Exp2[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Scale(y, math.Ln2)) }, -2, 2, nil},
 		{Expm1Def, "expm1", unary(kernel.Expm1[float32], kernel.Expm1[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Exp(x)) }, -2, 2, nil},
 		{LogDef, "log", unary(kernel.Log[float32], kernel.Log[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, x) }, 0.3, 3, nil},
-		{Log2Def, "log2", mathUnary(log2),
+		{Log2Def, "log2", unary(kernel.Log2[float32], kernel.Log2[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Scale(Div(dy, x), 1/math.Ln2) }, 0.3, 3, nil},
 		{Log10Def, "log10", mathUnary(log10),
 			func(dy, x, y *graph.Node) *graph.Node { return Scale(Div(dy, x), 1/math.Ln10) }, 0.3, 3, nil},
@@ -116,6 +106,8 @@ func init() {
 			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, AddScalar(x, 1)) }, -0.5, 3, nil},
 		{SqrtDef, "sqrt", unary(kernel.Sqrt[float32], kernel.Sqrt[float64]),
 			func(dy, x, y *graph.Node) *graph.Node { return Div(Scale(dy, 0.5), y) }, 0.3, 3, nil},
+		{RSqrtDef, "rsqrt", unary(kernel.Rsqrt[float32], kernel.Rsqrt[float64]),
+			func(dy, x, y *graph.Node) *graph.Node { return Mul(dy, Scale(Mul(y, Square(y)), -0.5)) }, 0.3, 3, nil},
 		{CbrtDef, "cbrt", mathUnary(math.Cbrt),
 			func(dy, x, y *graph.Node) *graph.Node { return Div(dy, Scale(Square(y), 3)) }, 0.3, 3, nil},
 		{ErfDef, "erf", unary(kernel.Erf[float32], kernel.Erf[float64]),

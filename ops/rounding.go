@@ -96,7 +96,7 @@ func init() {
 		{FloorDef, "floor", unary(kernel.Floor[float32], kernel.Floor[float64]), nil, -3, 3, nil},
 		{CeilDef, "ceil", unary(kernel.Ceil[float32], kernel.Ceil[float64]), nil, -3, 3, nil},
 		{RoundDef, "round", unary(kernel.Round[float32], kernel.Round[float64]), nil, -3, 3, nil},
-		{TruncDef, "trunc", mathUnary(math.Trunc), nil, -3, 3, nil},
+		{TruncDef, "trunc", unary(kernel.Trunc[float32], kernel.Trunc[float64]), nil, -3, 3, nil},
 		{SignDef, "sign", unaryInts(unary(kernel.Sign[float32], kernel.Sign[float64]), func(x int32) int32 { return int32(sign(int64(x))) }, sign),
 			nil, -3, 3, nil},
 	})

@@ -8,13 +8,17 @@ import (
 	"github.com/tapir-ml/tapir/ops"
 )
 
-// activations are the operators that the affine kernel applies to a finished tile.
+// activations are the operators that the affine kernel applies to a finished tile. Swish and the gelus are not among them: their
+// operators have a limit at −Inf, where the kernel's z·gate(z) is NaN. They join a product as any other Pointwise does.
 var activations = map[*graph.Def]kernel.Act{
-	ops.ReLUDef:     kernel.ActReLU,
-	ops.TanhDef:     kernel.ActTanh,
-	ops.SigmoidDef:  kernel.ActSigmoid,
-	ops.SoftplusDef: kernel.ActSoftplus,
-	ops.ExpDef:      kernel.ActExp,
+	ops.ReLUDef:      kernel.ActReLU,
+	ops.LeakyReLUDef: kernel.ActLeakyReLU,
+	ops.ELUDef:       kernel.ActELU,
+	ops.SELUDef:      kernel.ActSELU,
+	ops.TanhDef:      kernel.ActTanh,
+	ops.SigmoidDef:   kernel.ActSigmoid,
+	ops.SoftplusDef:  kernel.ActSoftplus,
+	ops.ExpDef:       kernel.ActExp,
 }
 
 // useGemm gives matrix products the GEMM kernel, and lets it read permuted operands where they are, if rows or columns stay
@@ -77,7 +81,7 @@ func fuseAffine(u *unit) error {
 			if next.in[0] != p.out[0] { // it reads a view
 				continue
 			}
-			fused.affine.act = act
+			fused.affine.act, fused.affine.alpha = act, ops.Alpha(next.node)
 		} else if bias := t.biasOf(p, next); bias != noSlot && !p.affine.bias {
 			fused.affine.bias = true
 			fused.in = append(append([]slotID(nil), p.in...), bias)

@@ -15,9 +15,11 @@ var elementwiseOps = map[*graph.Def]kernel.Op{
 	ops.AddDef: kernel.OpAdd, ops.SubDef: kernel.OpSub, ops.MulDef: kernel.OpMul, ops.DivDef: kernel.OpDiv, ops.PowDef: kernel.OpPow,
 	ops.MinimumDef: kernel.OpMin, ops.MaximumDef: kernel.OpMax,
 	ops.NegDef: kernel.OpNeg, ops.AbsDef: kernel.OpAbs, ops.ReciprocalDef: kernel.OpReciprocal, ops.SignDef: kernel.OpSign,
-	ops.FloorDef: kernel.OpFloor, ops.CeilDef: kernel.OpCeil, ops.RoundDef: kernel.OpRound,
-	ops.ExpDef: kernel.OpExp, ops.Expm1Def: kernel.OpExpm1, ops.LogDef: kernel.OpLog, ops.Log1pDef: kernel.OpLog1p, ops.SqrtDef: kernel.OpSqrt,
-	ops.ErfDef: kernel.OpErf, ops.SinDef: kernel.OpSin, ops.CosDef: kernel.OpCos,
+	ops.FloorDef: kernel.OpFloor, ops.CeilDef: kernel.OpCeil, ops.RoundDef: kernel.OpRound, ops.TruncDef: kernel.OpTrunc,
+	ops.ExpDef: kernel.OpExp, ops.Expm1Def: kernel.OpExpm1, ops.LogDef: kernel.OpLog, ops.Log1pDef: kernel.OpLog1p,
+	ops.Exp2Def: kernel.OpExp2, ops.Log2Def: kernel.OpLog2, ops.SqrtDef: kernel.OpSqrt, ops.RSqrtDef: kernel.OpRsqrt,
+	ops.ErfDef: kernel.OpErf, ops.SinDef: kernel.OpSin, ops.CosDef: kernel.OpCos, ops.TanDef: kernel.OpTan,
+	ops.AtanDef: kernel.OpAtan, ops.AsinhDef: kernel.OpAsinh, ops.AcoshDef: kernel.OpAcosh, ops.AtanhDef: kernel.OpAtanh,
 	ops.ReLUDef: kernel.OpReLU, ops.SigmoidDef: kernel.OpSigmoid, ops.TanhDef: kernel.OpTanh, ops.SoftplusDef: kernel.OpSoftplus,
 	ops.LessDef: kernel.OpLess, ops.LessEqualDef: kernel.OpLessEqual, ops.EqualDef: kernel.OpEqual, ops.NotEqualDef: kernel.OpNotEqual,
 	ops.AndDef: kernel.OpMul, ops.OrDef: kernel.OpMax, ops.XorDef: kernel.OpNotEqual, ops.NotDef: kernel.OpEqual, // ¬a is a = 0
@@ -49,7 +51,6 @@ func (t *tape) opOf(in *instr) (op kernel.Op, ok bool) {
 type elementwise struct {
 	access []kernel.Access // of the operands
 	steps  []elementStep
-	tail   tail // what is reduced at the end, if anything
 }
 
 type elementStep struct {
@@ -285,13 +286,7 @@ type elementRunner[T kernel.Float] struct {
 	program    kernel.Program[T]
 	arguments  []kernel.Argument[T]
 	workspaces *workspaces[T]
-	shape      []int // that the program is over, seen as a matrix of rows and cols
 	rows, cols int
-
-	tail     *tail
-	partials []T // of a Total tail, by part; in the memory of sums
-	sums     []T
-	reduced  graph.Array
 }
 
 // workspaces are the registers of programs, handed out to the parts that run at the same time. A machine's instructions run
@@ -343,10 +338,6 @@ func newElementRunner[T kernel.Float](e *elementwise, shared *workspaces[T]) *el
 		}
 		r.program.Steps = append(r.program.Steps, step)
 	}
-	if e.tail.node != nil {
-		r.tail = &e.tail
-		r.program.Tail = kernel.Tail{Op: kernel.TailSum, Over: e.tail.over, Src: e.tail.src, Into: len(e.access) - 1}
-	}
 	if err := r.program.Check(); err != nil {
 		panic(err)
 	}
@@ -365,18 +356,10 @@ func blockFunction[T kernel.Float](n *graph.Node) func(dst []T, in [][]T) {
 
 // bind points the program at its operands.
 func (r *elementRunner[T]) bind(call *graph.Call) {
-	outs := call.Out
-	if r.tail != nil {
-		r.reduced, outs = outs[len(outs)-1], outs[:len(outs)-1]
-	}
-	if len(outs) > 0 {
-		r.shape = outs[0].Shape
-	} else {
-		r.shape = call.In[slices.Index(r.program.Args, kernel.Full)].Shape
-	}
+	shape := call.Out[0].Shape
 	r.rows, r.cols = 1, 1
-	for i, s := range r.shape {
-		if i == len(r.shape)-1 {
+	for i, s := range shape {
+		if i == len(shape)-1 {
 			r.cols = s
 		} else {
 			r.rows *= s
@@ -385,11 +368,8 @@ func (r *elementRunner[T]) bind(call *graph.Call) {
 	for i, a := range call.In {
 		r.arguments[i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
 	}
-	for i, a := range outs {
+	for i, a := range call.Out {
 		r.arguments[len(call.In)+i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
-	}
-	if r.tail != nil {
-		r.bindTail()
 	}
 	r.workspaces.reserve(&r.program, r.parts())
 }
@@ -412,14 +392,11 @@ func (r *elementRunner[T]) Do(part int) {
 		region = kernel.Region{Row: part * r.rowsPerPart(), Cols: r.cols}
 		region.Rows = min(r.rowsPerPart(), r.rows-region.Row)
 	}
-	if total := r.run(region); r.partials != nil {
-		r.partials[part] = total
-	}
+	r.run(region)
 }
 
-func (r *elementRunner[T]) run(region kernel.Region) T {
+func (r *elementRunner[T]) run(region kernel.Region) {
 	w := r.workspaces.take(&r.program)
-	total := r.program.Run(w, r.arguments, region)
+	r.program.Run(w, r.arguments, region)
 	r.workspaces.give(w)
-	return total
 }

@@ -151,7 +151,7 @@ func (r *elementRunner[T]) Tile(_ []T, i0, j0, rows, cols, _ int) {
 // bindEpilogue points the epilogue of a product at its operands.
 func bindEpilogue[T kernel.Float](g *kernel.Gemm[T], s *step, tile *elementRunner[T]) {
 	form, e := &s.in.affine, &g.Epilogue
-	e.Act = form.act
+	e.Act, e.Alpha = form.act, T(form.alpha)
 	rest := s.call.In[2:]
 	if form.packed {
 		if g.Packed == nil {

@@ -71,6 +71,7 @@ type affine struct {
 	perms  [2][]int // as of ops.Transpose; nil: in order
 	bias   bool
 	act    kernel.Act
+	alpha  float64 // act's parameter
 	deriv  kernel.Act
 	sums   bool
 	packed bool     // the last operand is B's layout
