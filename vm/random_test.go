@@ -58,8 +58,21 @@ func drawGraph(t *rapid.T, dtype graph.DType) *randomGraph {
 			out := graph.Dim(rapid.IntRange(1, 5).Draw(t, "out"))
 			w := r.param(dtype, a.Shape()[1], out)
 			y = ops.Affine(a, w, r.param(dtype, out))
-			if rapid.Bool().Draw(t, "activate") {
+			switch rapid.IntRange(0, 9).Draw(t, "activation") {
+			case 0, 1:
 				y = ops.Tanh(y)
+			case 2:
+				y = ops.LeakyReLU(y, 0.1)
+			case 3:
+				y = ops.ELU(y, 0.5)
+			case 4:
+				y = ops.SiLU(y)
+			case 5:
+				y = ops.GELU(y)
+			case 6:
+				y = ops.Mish(y)
+			case 7:
+				y = ops.Maximum(ops.Atan(y), ops.Softsign(y))
 			}
 		case 11:
 			if rank == 0 {
