@@ -113,6 +113,9 @@ func (p *Program) Outputs() []*graph.Node { return append([]*graph.Node(nil), p.
 // Len returns the number of instructions.
 func (p *Program) Len() int { return len(p.tape.instrs) }
 
+// SharedMemory returns the bytes of what the program computes from the state alone: one copy for all machines of one State.
+func (p *Program) SharedMemory() int { return p.tape.shared }
+
 // Memory returns the bytes of the arena that a machine needs under a binding of the program's symbols, scratch included.
 func (p *Program) Memory(b graph.Binding) (int, error) {
 	plan, err := p.plan(b)
@@ -163,6 +166,9 @@ func (p *Program) list(plan *memoryPlan) string {
 	fmt.Fprintf(&b, "program for %v: %d instructions, %d updates", p.mode, len(t.instrs), len(p.updates))
 	if plan != nil {
 		fmt.Fprintf(&b, ", arena %d bytes", plan.bytes)
+	}
+	if t.shared > 0 {
+		fmt.Fprintf(&b, ", shared %d bytes", t.shared)
 	}
 	header := b.String() + "\n"
 	b.Reset()

@@ -55,6 +55,9 @@ func (s *served) answer(t testing.TB, m *vm.Machine, rows int) []float32 {
 func TestPrologue(t *testing.T) {
 	s, plain := newServed(t), newServed(t, "prologue")
 	want := []string{"elementwise(scale) neg+exp", "mul(w, s4)", "pack(s5)", "pack(0.weight)"}
+	if got, want := s.program.SharedMemory(), 4*(roundUp(40)+roundUp(32*40)+32*48+40*48); got != want || plain.program.SharedMemory() != 0 {
+		t.Errorf("%d bytes shared, want %d", got, want)
+	}
 	for i, op := range operations(s.program)[:len(want)] {
 		if stripSlots(op) != stripSlots(want[i]) {
 			t.Errorf("instruction %d is %q, want %q\n%v", i, op, want[i], s.program)
@@ -81,6 +84,8 @@ func TestPrologue(t *testing.T) {
 		t.Errorf("%v allocations a run", n)
 	}
 }
+
+func roundUp(n int) int { return (n + 15) / 16 * 16 } // to a cache line of float32
 
 func filledWith(v float32, n int) []float32 {
 	list := make([]float32, n)
