@@ -1,5 +1,7 @@
 package graph
 
+import "io"
+
 // Def defines one operator; Tapir's own are literals of this type in package ops, and a user's have equal rights. A nil field
 // means "not offered", and whatever would need it says so in an error. A Def is identified by its pointer and must not change
 // once used.
@@ -72,7 +74,7 @@ const (
 	Identity
 	// Discrete: the result does not vary continuously, so no gradient flows and none is missed: comparisons, integer results.
 	Discrete
-	// Random results, inputs and outputs outside the tape: never computed at compile time.
+	// Impure: it acts outside the tape, as printing does. It is neither computed at compile time nor computed twice.
 	Impure
 )
 
@@ -94,6 +96,9 @@ type Call struct {
 	// Kept is nil at first; what Eval stores here it finds again when the same machine runs the same instruction: structures that it
 	// would otherwise have to allocate at each run. Results must not depend on it.
 	Kept any
+
+	// Stdout is where operators print; nil means os.Stdout.
+	Stdout io.Writer
 
 	blocks any // of a pointwise operator, [][]T of its element type: working memory
 }

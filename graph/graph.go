@@ -17,7 +17,7 @@ type Graph struct {
 	names   map[string]*Node // leaves
 	defs    map[*Def]uint64
 	seed    maphash.Seed
-	assigns []Update
+	assigns []assignment
 	err     error // the first one, for Err
 
 	origin Position // while a gradient rule or a rewrite runs: what its nodes take for their position
@@ -28,6 +28,12 @@ type Graph struct {
 type Update struct {
 	Target *Node // a Param or Variable
 	Value  *Node // of the same type
+}
+
+// assignment is an Update of the graph's own, and the line that recorded it.
+type assignment struct {
+	Update
+	pos Position
 }
 
 // New returns an empty graph.
@@ -358,8 +364,9 @@ func (g *Graph) during(origin *Node, f func()) {
 // Assign records that training programs which use variable v shall set it to value after each step: running means, counters of
 // random streams. It fails if v is not a Variable, has another type than value, or is assigned already.
 func (g *Graph) Assign(v, value *Node) error {
+	pos := g.position()
 	fail := func(kind error, format string, args ...any) error {
-		err := locate(Errorf(kind, format, args...), callerPosition(), "assign("+v.short()+")")
+		err := locate(Errorf(kind, format, args...), pos, "assign("+v.short()+")")
 		if g != nil && g.err == nil {
 			g.err = err
 		}
@@ -379,10 +386,10 @@ func (g *Graph) Assign(v, value *Node) error {
 	}
 	for _, a := range g.assigns {
 		if a.Target == v {
-			return fail(ErrName, "it is assigned already")
+			return fail(ErrName, "it is assigned already, at %v; a variable becomes one value", a.pos)
 		}
 	}
-	g.assigns = append(g.assigns, Update{v, value})
+	g.assigns = append(g.assigns, assignment{Update{v, value}, pos})
 	return nil
 }
 
@@ -391,7 +398,11 @@ func (g *Graph) Assigned() []Update {
 	if g == nil {
 		return nil
 	}
-	return g.assigns
+	list := make([]Update, len(g.assigns))
+	for i, a := range g.assigns {
+		list[i] = a.Update
+	}
+	return list
 }
 
 // Nodes returns all valid nodes in topological order. The slice must not be changed.

@@ -193,7 +193,7 @@ func TestLeavesAndAssign(t *testing.T) {
 	if err := g.Assign(v, p); err != nil || len(g.Assigned()) != 1 {
 		t.Error(err)
 	}
-	wantErr(t, g.Assign(v, p), "intern_test.go:", "assign(v)", "assigned already")
+	wantErr(t, g.Assign(v, p), "intern_test.go:", "assign(v)", "assigned already, at intern_test.go:")
 	if fmt.Sprint(g.Feeds(), g.Params(), g.Variables()) != "[x] [p] [v]" || g.Leaf("p") != p || g.Leaf("none") != nil {
 		t.Error(g.Feeds(), g.Params(), g.Variables())
 	}

@@ -4,13 +4,12 @@ import (
 	"github.com/tapir-ml/tapir/graph"
 )
 
-// The definitions of conversion, tuples and what speaks to the passes.
+// The definitions of conversion, tuples and modes.
 var (
-	CastDef         = new(graph.Def)
-	TupleDef        = new(graph.Def)
-	GetDef          = new(graph.Def)
-	StopGradientDef = new(graph.Def)
-	ByModeDef       = new(graph.Def)
+	CastDef   = new(graph.Def)
+	TupleDef  = new(graph.Def)
+	GetDef    = new(graph.Def)
+	ByModeDef = new(graph.Def)
 )
 
 type castAttr struct{ To graph.DType }
@@ -44,9 +43,6 @@ func Part(get *graph.Node) int {
 
 // Tuple makes one value of several. Gradient rules of operators with several results receive their cotangents as one.
 func Tuple(parts ...*graph.Node) *graph.Node { return graph.Apply(TupleDef, nil, parts...) }
-
-// StopGradient returns x, through which no cotangent flows.
-func StopGradient(x *graph.Node) *graph.Node { return graph.Apply(StopGradientDef, nil, x) }
 
 // ByMode is train in a program compiled for training and eval in one compiled for evaluation. What only the other mode needs
 // is never computed. Both have the same type.
@@ -119,21 +115,6 @@ func init() {
 		VJP: func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{nil} },
 		Samples: func() []graph.Sample {
 			return []graph.Sample{{Attr: partAttr{1}, In: []graph.Operand{{Type: graph.TupleOf(graph.TypeOf(graph.Float64, 2), graph.TypeOf(graph.Float64, 3))}}}}
-		},
-	})
-	define(StopGradientDef, graph.Def{
-		Name: "stopgradient",
-		Infer: func(_ any, in []graph.Type) (graph.Type, error) {
-			if err := wantOperands(in, 1); err != nil {
-				return graph.Type{}, err
-			}
-			return in[0], nil
-		},
-		VJP:    func(_, _ *graph.Node) []*graph.Node { return []*graph.Node{nil} },
-		Eval:   copyAny,
-		Traits: graph.Identity | graph.Discrete,
-		Samples: func() []graph.Sample {
-			return []graph.Sample{{In: []graph.Operand{floats(2, 3)}}}
 		},
 	})
 	define(ByModeDef, graph.Def{

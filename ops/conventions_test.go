@@ -64,6 +64,16 @@ func TestConventionsAtKinks(t *testing.T) {
 		{"0⁻¹", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{0, -1}, []float64{-inf, -inf}},
 		{"2³", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{2, 3}, []float64{12, 8 * math.Ln2}},
 		{"(−2)³", func(x []*graph.Node) *graph.Node { return ops.Pow(x[0], x[1]) }, []float64{-2, 3}, []float64{12, nan}},
+		{"max pool, tie: the first", func(x []*graph.Node) *graph.Node {
+			return ops.MaxPool1D(ops.Reshape(ops.Stack(0, x...), 1, 1, -1), 3, ops.Window{})
+		}, []float64{1, 2, 2}, []float64{0, 1, 0}},
+		{"max pool, −Inf padding", func(x []*graph.Node) *graph.Node {
+			return ops.MaxPool1D(ops.Reshape(x[0], 1, 1, -1), 2, ops.Window{Padding: []int{1}, Stride: []int{1}})
+		}, []float64{-5}, []float64{2}},
+		{"an index that repeats adds up", func(x []*graph.Node) *graph.Node {
+			return ops.Take(ops.Stack(0, x...), x[0].Graph().Constant([]int64{1, -1, 1}), 0)
+		}, []float64{4, 5}, []float64{0, 3}},
+		{"pad: the value has no derivative", one(func(x *graph.Node) *graph.Node { return ops.Pad(ops.Reshape(x, 1), 9, [2]int{2, 3}) }), []float64{4}, []float64{1}},
 		{"|x| at 0", one(ops.Abs), []float64{0}, []float64{0}},
 		{"1/x at 0", one(ops.Reciprocal), []float64{0}, []float64{-inf}},
 		{"1/√x at 0", one(ops.RSqrt), []float64{0}, []float64{-inf}},

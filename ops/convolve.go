@@ -19,7 +19,7 @@ const (
 	convLeast = 64      // positions of a chunk at least, if there are so many
 	convMost  = 1024    // and at most
 	convWork  = 1 << 18 // multiply-adds of a lane at least: some 10 µs
-	convRows  = 16      // filters that a lane of the gradient by the filters computes at least, as each unfolds x anew
+	convRows  = 16      // filters of a block at least, as each block unfolds x anew
 )
 
 // convRole says which of x, w and y is the result.
@@ -39,7 +39,7 @@ type convPlan struct {
 	depth          int // elements of x that a filter sees
 	plane, outputs int // elements of a plane of x, and of y
 	chunk          int // positions
-	blocks         int // of a group's filters, for the gradient by them
+	blocks         int // of a group's channels, or where those are few of its filters, for the gradient by the filters
 	items, lanes   int // pieces of work, and how many lanes share them
 }
 
@@ -53,11 +53,17 @@ func (p *convPlan) cut() {
 	case convInput:
 		p.items = p.batch * p.groups
 	case convWeights:
-		p.blocks = max(min((lanes+p.groups-1)/p.groups, p.o/convRows), 1)
+		most := p.o / convRows
+		if p.byChannels() {
+			most = p.c
+		}
+		p.blocks = max(min((lanes+p.groups-1)/p.groups, most), 1)
 		p.items = p.groups * p.blocks
 	}
 	p.lanes = min(lanes, p.items)
 }
+
+func (p *convPlan) byChannels() bool { return p.c >= 4 }
 
 func (p *convPlan) chunks() int { return (p.outputs + p.chunk - 1) / p.chunk }
 
@@ -176,13 +182,12 @@ func (v *convolution[T]) image(image int) []T {
 	return v.x[image*v.c*v.plane : (image+1)*v.c*v.plane]
 }
 
-// seen is the matrix of what the windows at positions p0 ≤ p < p1 see of an image, and its row stride.
-func (v *convolution[T]) seen(work []T, image, p0, p1 int) ([]T, int) {
-	x := v.image(image)
+// seen is the matrix of what the windows at positions p0 ≤ p < p1 see of some channels, and its row stride.
+func (v *convolution[T]) seen(work, channels []T, p0, p1 int) ([]T, int) {
 	if v.direct {
-		return x[p0:], v.plane
+		return channels[p0:], v.plane
 	}
-	kernel.Unfold(work, p1-p0, x, v.c, &v.window, p0, p1, 0)
+	kernel.Unfold(work, p1-p0, channels, len(channels)/v.plane, &v.window, p0, p1, 0)
 	return work, p1 - p0
 }
 
@@ -196,8 +201,10 @@ func (v *convolution[T]) forward(g *kernel.Gemm[T], work []T, image, chunk int) 
 	p1 := min(p0+v.chunk, v.outputs)
 	*g = kernel.Gemm[T]{M: v.o, N: p1 - p0, K: v.depth, A: v.filters(image % v.groups), ARow: v.depth, ACol: 1, BCol: 1,
 		C: v.y[image*v.o*v.outputs+p0:], CRow: v.outputs}
-	if v.depth > 0 {
-		g.B, g.BRow = v.seen(work, image, p0, p1)
+	if v.depth > 0 && v.plane > 0 {
+		g.B, g.BRow = v.seen(work, v.image(image), p0, p1)
+	} else {
+		g.K = 0
 	}
 	g.Run()
 }
@@ -222,20 +229,30 @@ func (v *convolution[T]) byInput(g *kernel.Gemm[T], work []T, image int) {
 	}
 }
 
-// byWeights computes one block of a group's filters from all images, in order: w = Σ y · unfold(x)ᵀ.
+// byWeights computes one block of a group's filters or channels from all images, in order: w = Σ y · unfold(x)ᵀ.
 func (v *convolution[T]) byWeights(g *kernel.Gemm[T], work []T, group, block int) {
-	o0, o1 := block*v.o/v.blocks, (block+1)*v.o/v.blocks
-	w := v.filters(group)[o0*v.depth : o1*v.depth]
-	if clear(w); len(w) == 0 {
+	o0, o1, c0, c1 := 0, v.o, 0, v.c
+	if v.byChannels() {
+		c0, c1 = block*v.c/v.blocks, (block+1)*v.c/v.blocks
+	} else {
+		o0, o1 = block*v.o/v.blocks, (block+1)*v.o/v.blocks
+	}
+	size := v.window.KH * v.window.KW
+	*g = kernel.Gemm[T]{M: o1 - o0, N: (c1 - c0) * size, ACol: 1, BRow: 1, CRow: v.depth} // of no images: zeros
+	if g.M == 0 || g.N == 0 {
 		return
 	}
+	g.C = v.filters(group)[o0*v.depth+c0*size:]
+	g.Run()
+	g.Accumulate = true
+	g.ARow = v.outputs
 	for n := range v.batch {
 		image := n*v.groups + group
-		for p0 := 0; p0 < v.outputs; p0 += v.chunk {
+		x := v.image(image)[c0*v.plane : c1*v.plane]
+		for p0 := 0; p0 < v.outputs && v.plane > 0; p0 += v.chunk {
 			p1 := min(p0+v.chunk, v.outputs)
-			*g = kernel.Gemm[T]{M: o1 - o0, N: v.depth, K: p1 - p0, A: v.y[(image*v.o+o0)*v.outputs+p0:], ARow: v.outputs, ACol: 1, BRow: 1,
-				C: w, CRow: v.depth, Accumulate: true}
-			g.B, g.BCol = v.seen(work, image, p0, p1)
+			g.K, g.A = p1-p0, v.y[(image*v.o+o0)*v.outputs+p0:]
+			g.B, g.BCol = v.seen(work, x, p0, p1)
 			g.Run()
 		}
 	}

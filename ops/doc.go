@@ -7,5 +7,7 @@
 // Elementwise operators follow NumPy's broadcasting: shapes are aligned at their last dimensions, and a dimension of the literal
 // size 1 repeats. A symbolic dimension never repeats, even if it is bound to 1. Element types never mix: Cast says what is
 // meant. Derivatives at kinks and ties have one convention each, stated with the operator; where several elements tie, they
-// share the cotangent equally. The log-gamma function is not here, nor its derivatives, digamma and polygamma.
+// share the cotangent equally, but in pools, where the first gets it.
+//
+// The log-gamma function is not here, nor its derivatives, digamma and polygamma.
 package ops

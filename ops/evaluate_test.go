@@ -3,6 +3,7 @@ package ops_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -52,6 +53,7 @@ func (e *expression) machine(without ...string) (*vm.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.Stdout = io.Discard
 	for i, n := range e.x {
 		if slices.Contains(p.Feeds(), n) {
 			if err := m.Feed(n, e.fed[i]); err != nil {

@@ -2,13 +2,14 @@ package vm
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
 )
 
-// bind gives the symbols the sizes of what was fed, and lays out the memory if they changed. Where the plan for the largest
-// sizes seen still serves, only shapes are computed anew and nothing is allocated.
+// bind gives the symbols the sizes of what was fed, and lays out the memory if they changed. Where a plan for sizes at
+// least as large is there, only shapes are computed anew and nothing is allocated.
 func (m *Machine) bind() error {
 	for i := range m.feeds {
 		if !m.feeds[i].set {
@@ -22,14 +23,8 @@ func (m *Machine) bind() error {
 	if err := m.solve(); err != nil {
 		return err
 	}
-	grow := m.arena == nil || m.program.fixed
-	for s, n := range m.binding {
-		grow = grow || n > m.planned[s]
-	}
-	if grow {
-		if err := m.replan(); err != nil {
-			return err
-		}
+	if err := m.choosePlan(); err != nil {
+		return err
 	}
 	for i := range m.arrays {
 		if err := m.place(slotID(i)); err != nil {
@@ -85,37 +80,59 @@ func (m *Machine) hasDim(d graph.Dim) string {
 	return "?"
 }
 
-// replan lays out the memory for the largest sizes seen so far, or where all of them together are more than can be had, for
-// those of now.
-func (m *Machine) replan() error {
-	sizes := graph.Binding{}
-	for s, n := range m.binding {
-		sizes[s] = n
-		if !m.program.fixed {
-			sizes[s] = max(n, m.planned[s])
+// choosePlan finds a plan that serves the sizes of now, or makes one.
+func (m *Machine) choosePlan() error {
+	for _, p := range m.plans {
+		if p.serves(m.binding, m.program.fixed) {
+			m.plan = p
+			return nil
 		}
 	}
-	err := m.layOut(sizes)
-	if err != nil && !maps.Equal(sizes, m.binding) {
-		err = m.layOut(maps.Clone(m.binding))
-	}
-	return err
-}
-
-func (m *Machine) layOut(sizes graph.Binding) error {
-	plan, err := m.program.plan(sizes)
+	plan, err := m.program.plan(maps.Clone(m.binding))
 	if err != nil {
 		return err
+	}
+	if n := len(m.plans); n > 0 && !m.program.fixed {
+		last := m.plans[n-1]
+		joint := maps.Clone(m.binding)
+		for s, size := range last.sizes {
+			joint[s] = max(joint[s], size)
+		}
+		if both, err := m.program.plan(joint); err == nil && both.bytes <= jointLimit*max(plan.bytes, last.bytes) {
+			plan, m.plans = both, m.plans[:n-1]
+		}
 	}
 	if len(m.arena) < plan.bytes || m.arena == nil {
 		arena, err := allocate(plan.bytes)
 		if err != nil {
-			return graph.Locate(err, m.program.largest(sizes))
+			return graph.Locate(err, m.program.largest(plan.sizes))
 		}
 		m.arena = arena
 	}
-	m.plan, m.planned = plan, sizes
+	if len(m.plans) == mostPlans {
+		m.plans = slices.Delete(m.plans, 0, 1)
+	}
+	m.plans, m.plan = append(m.plans, plan), plan
 	return nil
+}
+
+const (
+	// jointLimit is how much more memory one plan for the largest sizes seen may take than what was needed. Two sizes that are
+	// large in turn, long sequences and large batches, get a plan each if the product of both is out of proportion.
+	jointLimit = 2
+
+	// mostPlans is how many plans a machine keeps.
+	mostPlans = 8
+)
+
+// serves reports whether a plan has room for the sizes of a binding: for sizes that grow with every symbol, if none is larger.
+func (p *memoryPlan) serves(b graph.Binding, fixed bool) bool {
+	for s, n := range b {
+		if n > p.sizes[s] || fixed && n != p.sizes[s] {
+			return false
+		}
+	}
+	return true
 }
 
 // place points a slot's array at its memory, with the shape it has under the binding.

@@ -51,6 +51,7 @@ func (t *tape) opOf(in *instr) (op kernel.Op, ok bool) {
 type elementwise struct {
 	access []kernel.Access // of the operands
 	steps  []elementStep
+	tail   tail // what is reduced at the end, if anything
 }
 
 type elementStep struct {
@@ -286,7 +287,13 @@ type elementRunner[T kernel.Float] struct {
 	program    kernel.Program[T]
 	arguments  []kernel.Argument[T]
 	workspaces *workspaces[T]
+	shape      []int // that the program is over, seen as a matrix of rows and cols
 	rows, cols int
+
+	tail     *tail
+	partials []T // of a Total tail, by part; in the memory of sums
+	sums     []T
+	reduced  graph.Array
 }
 
 // workspaces are the registers of programs, handed out to the parts that run at the same time. A machine's instructions run
@@ -338,6 +345,10 @@ func newElementRunner[T kernel.Float](e *elementwise, shared *workspaces[T]) *el
 		}
 		r.program.Steps = append(r.program.Steps, step)
 	}
+	if e.tail.node != nil {
+		r.tail = &e.tail
+		r.program.Tail = kernel.Tail{Op: kernel.TailSum, Over: e.tail.over, Src: e.tail.src, Into: len(e.access) - 1}
+	}
 	if err := r.program.Check(); err != nil {
 		panic(err)
 	}
@@ -356,10 +367,18 @@ func blockFunction[T kernel.Float](n *graph.Node) func(dst []T, in [][]T) {
 
 // bind points the program at its operands.
 func (r *elementRunner[T]) bind(call *graph.Call) {
-	shape := call.Out[0].Shape
+	outs := call.Out
+	if r.tail != nil {
+		r.reduced, outs = outs[len(outs)-1], outs[:len(outs)-1]
+	}
+	if len(outs) > 0 {
+		r.shape = outs[0].Shape
+	} else {
+		r.shape = call.In[slices.Index(r.program.Args, kernel.Full)].Shape
+	}
 	r.rows, r.cols = 1, 1
-	for i, s := range shape {
-		if i == len(shape)-1 {
+	for i, s := range r.shape {
+		if i == len(r.shape)-1 {
 			r.cols = s
 		} else {
 			r.rows *= s
@@ -368,8 +387,11 @@ func (r *elementRunner[T]) bind(call *graph.Call) {
 	for i, a := range call.In {
 		r.arguments[i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
 	}
-	for i, a := range call.Out {
+	for i, a := range outs {
 		r.arguments[len(call.In)+i] = kernel.Argument[T]{Data: graph.Elements[T](a), Stride: r.cols}
+	}
+	if r.tail != nil {
+		r.bindTail()
 	}
 	r.workspaces.reserve(&r.program, r.parts())
 }
@@ -392,11 +414,14 @@ func (r *elementRunner[T]) Do(part int) {
 		region = kernel.Region{Row: part * r.rowsPerPart(), Cols: r.cols}
 		region.Rows = min(r.rowsPerPart(), r.rows-region.Row)
 	}
-	r.run(region)
+	if total := r.run(region); r.partials != nil {
+		r.partials[part] = total
+	}
 }
 
-func (r *elementRunner[T]) run(region kernel.Region) {
+func (r *elementRunner[T]) run(region kernel.Region) T {
 	w := r.workspaces.take(&r.program)
-	r.program.Run(w, r.arguments, region)
+	total := r.program.Run(w, r.arguments, region)
 	r.workspaces.give(w)
+	return total
 }

@@ -121,8 +121,10 @@ func (m *Machine) execute(s *step) error {
 		parallel.Run(m.Workers, s.f64.parts(), s.f64)
 	case s.e32 != nil:
 		parallel.Run(m.Workers, s.e32.parts(), s.e32)
+		return s.e32.finish()
 	case s.e64 != nil:
 		parallel.Run(m.Workers, s.e64.parts(), s.e64)
+		return s.e64.finish()
 	case s.in.kind == packInstr && s.call.In[0].DType == graph.Float32:
 		pack[float32](s)
 	case s.in.kind == packInstr:
@@ -130,6 +132,7 @@ func (m *Machine) execute(s *step) error {
 	case s.in.kind == copyInstr:
 		s.call.Out[0].CopyFrom(s.call.In[0])
 	default:
+		s.call.Stdout = m.Stdout
 		return s.in.node.Def().Run(&s.call)
 	}
 	return nil

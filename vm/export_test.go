@@ -18,3 +18,6 @@ func Prologues(s *State) int {
 	defer s.prologues.Unlock()
 	return len(s.prologues.of)
 }
+
+// ArenaBytes is the memory that a machine holds for values.
+func ArenaBytes(m *Machine) int { return len(m.arena) }

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 	"unsafe"
@@ -23,6 +24,9 @@ type Machine struct {
 	// finds. What ops.AllowNonFinite marks is let pass. It is for finding mistakes: runs take several times as long.
 	CheckFinite bool
 
+	// Stdout is where ops.Print writes; nil means os.Stdout.
+	Stdout io.Writer
+
 	program *Program
 	state   *State
 
@@ -30,9 +34,9 @@ type Machine struct {
 	refused refusal
 	bound   bool // the memory is laid out for the shapes that were fed
 	binding graph.Binding
-	planned graph.Binding // the sizes the plan is for
 
-	plan     memoryPlan
+	plans    []*memoryPlan // for several sizes, the latest last
+	plan     *memoryPlan   // the one in use
 	arena    []byte
 	arrays   []graph.Array // by slot
 	steps    []step        // by instruction
@@ -84,7 +88,7 @@ func NewMachine(p *Program, s *State) (*Machine, error) {
 	if err := s.ensure(p.states); err != nil {
 		return nil, err
 	}
-	m := &Machine{program: p, state: s, binding: graph.Binding{}, planned: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
+	m := &Machine{program: p, state: s, binding: graph.Binding{}, feeds: make([]feed, len(p.feeds))}
 	var err error
 	if m.prologue, err = s.prologueOf(p); err != nil {
 		return nil, err

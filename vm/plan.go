@@ -13,6 +13,7 @@ const alignment = 64
 // memoryPlan places every slot of a program under one binding. Where no size shrinks while a symbol grows, the plan for the
 // largest sizes serves all smaller ones.
 type memoryPlan struct {
+	sizes   graph.Binding
 	bytes   int
 	offsets []int   // by slot; of a view, its base's
 	scratch []int   // by instruction: offset of the working memory, −1 for none
@@ -70,11 +71,11 @@ func (p *Program) largest(b graph.Binding) (n *graph.Node) {
 }
 
 // plan places the slots. Small programs are also planned by size, and the smaller result is taken.
-func (p *Program) plan(b graph.Binding) (memoryPlan, error) {
+func (p *Program) plan(b graph.Binding) (*memoryPlan, error) {
 	t := p.tape
 	sizes, scratch, err := p.sizes(b)
 	if err != nil {
-		return memoryPlan{}, err
+		return nil, err
 	}
 	shapes := make([][]int, len(t.slots))
 	eval := newDimCache(b)
@@ -82,7 +83,7 @@ func (p *Program) plan(b graph.Binding) (memoryPlan, error) {
 		shapes[i] = make([]int, len(s.typ.Shape))
 		for k, d := range s.typ.Shape {
 			if shapes[i][k], err = eval.dim(d); err != nil {
-				return memoryPlan{}, graph.Locate(err, s.node)
+				return nil, graph.Locate(err, s.node)
 			}
 		}
 	}
@@ -94,7 +95,7 @@ func (p *Program) plan(b graph.Binding) (memoryPlan, error) {
 			lives, bytes = bySize, n
 		}
 	}
-	plan := memoryPlan{bytes: bytes, offsets: make([]int, len(t.slots)), scratch: make([]int, len(t.instrs)), shapes: shapes}
+	plan := &memoryPlan{sizes: b, bytes: bytes, offsets: make([]int, len(t.slots)), scratch: make([]int, len(t.instrs)), shapes: shapes}
 	for i := range plan.scratch {
 		plan.scratch[i] = -1
 	}

@@ -119,7 +119,10 @@ func (p *Program) SharedMemory() int { return p.tape.shared }
 // Memory returns the bytes of the arena that a machine needs under a binding of the program's symbols, scratch included.
 func (p *Program) Memory(b graph.Binding) (int, error) {
 	plan, err := p.plan(b)
-	return plan.bytes, err
+	if err != nil {
+		return 0, err
+	}
+	return plan.bytes, nil
 }
 
 // LowerBound returns the largest sum of bytes that are alive at once under a binding: no placement can need less than this.
@@ -156,7 +159,7 @@ func (p *Program) Format(b graph.Binding) string {
 	if err != nil {
 		return p.String() + "error: " + err.Error() + "\n"
 	}
-	return p.list(&plan)
+	return p.list(plan)
 }
 
 // list prints the tape; plan may be nil.
@@ -267,6 +270,9 @@ func (t *tape) operation(in *instr) string {
 		names := make([]string, len(in.elements.steps))
 		for i, s := range in.elements.steps {
 			names[i] = s.name
+		}
+		if r := in.elements.tail.node; r != nil {
+			names = append(names, r.Def().Name)
 		}
 		note = " " + strings.Join(names, "+")
 		if n := len(names); n > 8 {

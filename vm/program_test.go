@@ -69,6 +69,7 @@ func TestTheTape(t *testing.T) {
 	column, row := ops.SumKeep(x, 1), ops.Mean(x, 0)
 	affine := ops.Affine(x, w, b)
 	h0 := g.Input("h0", graph.Float32, 3)
+	product := ops.Mul(x, y)
 	h, none := g.Input("h", graph.Float32, batch, 3), g.Full(graph.Float32, 0)
 	seq, out := g.Input("seq", graph.Float32, batch, 5, 4), g.Input("out", graph.Float32, batch, 5, 3)
 	heads, row5, square := g.Input("heads", graph.Float32, batch, 5, 2, 4), g.Input("row", graph.Float32, 5), g.Input("square", graph.Float32, batch, 5, 5)
@@ -132,7 +133,13 @@ func TestTheTape(t *testing.T) {
 		{"rows, columns and scalars are read as they are", []*graph.Node{ops.Mul(ops.Add(ops.Scale(y, 2), column), row)},
 			[]string{"sum(x) {axes=[1]}", "mean(x) {axes=[0]}", "elementwise(y, 2, s2 as (batch, 1), s4) mul+add+mul"}},
 		{"another shape is another program", []*graph.Node{ops.Sum(ops.Sqrt(ops.Neg(x))), ops.Sqrt(ops.Neg(h0))},
-			[]string{"elementwise(x) neg+sqrt", "sum(s2) {axes=[0 1]}", "elementwise(h0) neg+sqrt"}},
+			[]string{"elementwise(x) neg+sqrt+sum", "elementwise(h0) neg+sqrt"}},
+		{"a loss is one pass", []*graph.Node{ops.Mean(ops.Square(ops.Sub(x, y)))},
+			[]string{"elementwise(x, y) sub+mul+mean"}},
+		{"sums of rows, of a value that stays", []*graph.Node{ops.Sum(product, 1), ops.Softmax(product, 1)},
+			[]string{"elementwise(x, y) mul+sum", "softmax(s3) {axis=1}"}},
+		{"a sum over the first axis is none of rows", []*graph.Node{ops.Sum(product, 0)},
+			[]string{"mul(x, y)", "sum(s3) {axes=[0]}"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

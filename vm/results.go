@@ -93,6 +93,9 @@ func (t *tape) allowsInPlace(in *instr, j, k int) bool {
 	case evalInstr:
 		return len(in.out) == 1 && in.node.Def().Traits.Has(graph.InPlace)
 	case elementwiseInstr:
+		if in.elements.tail.node != nil && k == len(in.out)-1 { // other rows may still read the operand
+			return false
+		}
 		for other, s := range in.in { // read in two ways, the operand could be needed after its element was overwritten
 			if other != j && t.base(s) == t.base(in.in[j]) {
 				return false

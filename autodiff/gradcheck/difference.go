@@ -3,6 +3,7 @@ package gradcheck
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/tapir-ml/tapir/autodiff"
@@ -31,6 +32,7 @@ func (c *checker) machine(outputs []*graph.Node) (*vm.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.Stdout = io.Discard // it runs often
 	for _, n := range p.Feeds() {
 		if v, ok := c.values[n]; ok {
 			if err := m.Feed(n, v); err != nil {

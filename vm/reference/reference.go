@@ -1,8 +1,9 @@
 // Package reference computes graphs the plain way: node by node, in float64, in order, with nothing fused, planned or reused. It is
-// the oracle that compiled programs are compared with, and is as slow as it is simple.
+// the oracle that compiled programs are compared with, and is as slow as it is simple. What nodes print is discarded.
 package reference
 
 import (
+	"io"
 	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -172,7 +173,7 @@ func (e *evaluator) apply(n *graph.Node) ([]graph.Array, error) {
 	if n.Type().IsTuple() {
 		parts = n.Type().Tuple
 	}
-	call := graph.Call{Attr: n.Attr(), In: in, Binding: e.binding}
+	call := graph.Call{Attr: n.Attr(), In: in, Binding: e.binding, Stdout: io.Discard}
 	for _, t := range parts {
 		shape := make([]int, len(t.Shape))
 		for i, d := range t.Shape {
