@@ -18,6 +18,7 @@ type Graph struct {
 	defs    map[*Def]uint64
 	seed    maphash.Seed
 	assigns []assignment
+	serial  int
 	err     error // the first one, for Err
 
 	origin Position // while a gradient rule or a rewrite runs: what its nodes take for their position
@@ -403,6 +404,16 @@ func (g *Graph) Assigned() []Update {
 		list[i] = a.Update
 	}
 	return list
+}
+
+// Serial returns 1, 2, … at successive calls. As an attribute it keeps apart what is written alike but meant to differ: the random
+// streams of two dropouts.
+func (g *Graph) Serial() int {
+	if g == nil {
+		return 0
+	}
+	g.serial++
+	return g.serial
 }
 
 // Nodes returns all valid nodes in topological order. The slice must not be changed.

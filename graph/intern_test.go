@@ -194,6 +194,9 @@ func TestLeavesAndAssign(t *testing.T) {
 		t.Error(err)
 	}
 	wantErr(t, g.Assign(v, p), "intern_test.go:", "assign(v)", "assigned already, at intern_test.go:")
+	if a, b := g.Serial(), g.Serial(); a != 1 || b != 2 || other.Serial() != 1 {
+		t.Errorf("serial numbers %d, %d", a, b)
+	}
 	if fmt.Sprint(g.Feeds(), g.Params(), g.Variables()) != "[x] [p] [v]" || g.Leaf("p") != p || g.Leaf("none") != nil {
 		t.Error(g.Feeds(), g.Params(), g.Variables())
 	}

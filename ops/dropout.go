@@ -9,7 +9,7 @@ import (
 // Dropout returns, in training, x with each element replaced by 0 with probability p and the others multiplied by 1/(1−p), so
 // that the expectation is x; in evaluation it returns x. Which elements are dropped is drawn with key, from a stream of this
 // call's own: two dropouts drop different elements, and with a StepKey each step does. p is from 0 to 1, right to within 2⁻²⁴;
-// at 0 the result is x, at 1 it is 0. A dropped element is 0 whatever it was, NaN included, and gets a zero cotangent.
+// at 0 the result is x, at 1 it is 0. A dropped element becomes x·0, so one that is not finite becomes NaN.
 //
 // Elements along the axes named in shared stay or go together: Dropout(x, p, key, 2, 3) drops whole channels of (batch,
 // channels, height, width).
@@ -43,6 +43,8 @@ func Dropout(x *graph.Node, p float64, key *graph.Node, shared ...int) *graph.No
 		return ByMode(Select(x.Graph().Constant(false), x, zero), x)
 	default:
 		u := draw(UniformDef, key, FreshStream(x.Graph()), x.DType(), shape)
-		return ByMode(Select(Less(u, like(x, 1-p)), Scale(x, 1/(1-p)), zero), x)
+		// The mask is of factors, not booleans: so that a product multiplies by it in passing, forward and backward.
+		mask := Select(Less(u, like(x, 1-p)), like(x, 1/(1-p)), zero)
+		return ByMode(Mul(x, mask), x)
 	}
 }

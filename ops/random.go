@@ -58,9 +58,9 @@ func StepKey(g *graph.Graph, name string) *graph.Node {
 // NextKey returns the key of the next step.
 func NextKey(key *graph.Node) *graph.Node { return graph.Apply(NextKeyDef, nil, key) }
 
-// FreshStream returns a number of a stream that nothing in g draws from yet. It depends on the number of nodes in g, so building
-// the same graph again gives the same streams. Streams of a user's own choice are from 0 up; fresh ones are negative.
-func FreshStream(g *graph.Graph) int { return -1 - len(g.Nodes()) }
+// FreshStream returns the number of a stream that nothing in g draws from yet: −1, −2, …, so that building the same graph again
+// gives the same streams. Streams of a user's own choice are from 0 up.
+func FreshStream(g *graph.Graph) int { return -g.Serial() }
 
 // Uniform returns numbers uniform between lo and hi: lo may occur, hi only by rounding. They are multiples of 2⁻²⁴ of the range
 // for float32, 2⁻⁵³ for float64.
