@@ -197,6 +197,8 @@ func (p *Program) list(plan *memoryPlan) string {
 			where = "commit"
 		case in.hoisted:
 			where = "prologue"
+		case in.again:
+			where = strings.TrimSpace("again " + where)
 		}
 		if b := t.slots[in.out[0]].shares; b != noSlot {
 			where += fmt.Sprintf(" in place of s%d", b)

@@ -60,6 +60,7 @@ type instr struct {
 	elements elementwise
 	hoisted  bool // runs once for each version of the state
 	commit   bool // writes states, once all that can fail is done
+	again    bool // computes a second time what an earlier one did
 	dead     bool
 }
 
@@ -86,6 +87,7 @@ type tape struct {
 	states  []*graph.Node
 	consts  []graph.Array
 	outputs []slotID // of Spec.Outputs
+	marks   []slotID // of ops.Checkpoint: places that are kept
 	shared  int      // bytes of the prologue's results
 	commits []slotID // of the updates' values; a state's own slot where nothing is left to copy
 }
@@ -198,6 +200,9 @@ func (t *tape) lowerNode(n *graph.Node, places [][]slotID) []slotID {
 	case n.Is(ops.GetDef):
 		return []slotID{in[ops.Part(n)]}
 	case n.Is(ops.TupleDef):
+		return in
+	case n.Is(ops.CheckpointDef):
+		t.marks = append(t.marks, t.base(in[0]))
 		return in
 	case d.Traits.Has(graph.View):
 		s.kind, s.base = viewOf, t.base(in[0])
