@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"math"
 	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -9,15 +10,20 @@ import (
 
 // The definitions of the reductions. A reduction drops the axes it reduces; the Keep forms put them back with size 1.
 var (
-	SumDef    = new(graph.Def)
-	MeanDef   = new(graph.Def)
-	MaxDef    = new(graph.Def)
-	MaxArgDef = new(graph.Def)
+	SumDef       = new(graph.Def)
+	MeanDef      = new(graph.Def)
+	ProdDef      = new(graph.Def)
+	MaxDef       = new(graph.Def)
+	MinDef       = new(graph.Def)
+	LogSumExpDef = new(graph.Def)
+	AnyDef       = new(graph.Def)
+	AllDef       = new(graph.Def)
 )
 
 type axesAttr struct{ Axes []int }
 
-// Sum returns the sum over the given axes, or over all if none is given. The sum of no elements is 0.
+// Sum returns the sum over the given axes, or over all if none is given. The sum of no elements is 0. Integers wrap around; of
+// booleans, Cast makes numbers to add.
 func Sum(x *graph.Node, axes ...int) *graph.Node { return reduce(SumDef, x, axes) }
 
 // SumKeep is Sum with the reduced axes kept at size 1.
@@ -29,6 +35,13 @@ func Mean(x *graph.Node, axes ...int) *graph.Node { return reduce(MeanDef, x, ax
 // MeanKeep is Mean with the reduced axes kept at size 1.
 func MeanKeep(x *graph.Node, axes ...int) *graph.Node { return keep(Mean(x, axes...), x, axes) }
 
+// Prod returns the product over the given axes, or over all if none is given. The product of no elements is 1. The gradient, of
+// any order, is right where elements are 0: it is made of products of the other elements, not of a division. Integers wrap around.
+func Prod(x *graph.Node, axes ...int) *graph.Node { return reduce(ProdDef, x, axes) }
+
+// ProdKeep is Prod with the reduced axes kept at size 1.
+func ProdKeep(x *graph.Node, axes ...int) *graph.Node { return keep(Prod(x, axes...), x, axes) }
+
 // Max returns the largest element over the given axes, or over all if none is given, NaN if one is NaN. The maximum of no
 // elements is an error at run time. Elements that tie for the maximum share the cotangent equally.
 func Max(x *graph.Node, axes ...int) *graph.Node { return reduce(MaxDef, x, axes) }
@@ -36,17 +49,43 @@ func Max(x *graph.Node, axes ...int) *graph.Node { return reduce(MaxDef, x, axes
 // MaxKeep is Max with the reduced axes kept at size 1.
 func MaxKeep(x *graph.Node, axes ...int) *graph.Node { return keep(Max(x, axes...), x, axes) }
 
-// MaxArg returns the largest element along one axis and its int64 index, the first one where several tie. The cotangent of
-// the values flows as for Max.
-func MaxArg(x *graph.Node, axis int) (values, indices *graph.Node) {
-	both := alongAxis(MaxArgDef, x, axis)
-	return Get(both, 0), Get(both, 1)
+// Min returns the smallest element over the given axes, or over all if none is given, NaN if one is NaN. The minimum of no
+// elements is an error at run time. Elements that tie for the minimum share the cotangent equally.
+func Min(x *graph.Node, axes ...int) *graph.Node { return reduce(MinDef, x, axes) }
+
+// MinKeep is Min with the reduced axes kept at size 1.
+func MinKeep(x *graph.Node, axes ...int) *graph.Node { return keep(Min(x, axes...), x, axes) }
+
+// LogSumExp returns ln Σ e^xᵢ over the given axes, or over all if none is given, without overflow: the largest element is subtracted
+// first. Of no elements, or of −Inf alone, it is −Inf, and no cotangent flows; if +Inf is among them it is +Inf, and the gradient NaN.
+func LogSumExp(x *graph.Node, axes ...int) *graph.Node { return reduce(LogSumExpDef, x, axes) }
+
+// LogSumExpKeep is LogSumExp with the reduced axes kept at size 1.
+func LogSumExpKeep(x *graph.Node, axes ...int) *graph.Node {
+	return keep(LogSumExp(x, axes...), x, axes)
 }
 
-// ArgMax returns the int64 index of the largest element along one axis, the first one where several tie.
-func ArgMax(x *graph.Node, axis int) *graph.Node { return Get(alongAxis(MaxArgDef, x, axis), 1) }
+// Any reports whether an element of a boolean x is true, over the given axes, or over all if none is given. Of no elements, none is.
+func Any(x *graph.Node, axes ...int) *graph.Node { return reduce(AnyDef, x, axes) }
 
-// Axes returns the axes, counted from the first dimension and in rising order, that a reduction node reduces; nil for others.
+// AnyKeep is Any with the reduced axes kept at size 1.
+func AnyKeep(x *graph.Node, axes ...int) *graph.Node { return keep(Any(x, axes...), x, axes) }
+
+// All reports whether every element of a boolean x is true, over the given axes, or over all if none is given. Of no elements, all are.
+func All(x *graph.Node, axes ...int) *graph.Node { return reduce(AllDef, x, axes) }
+
+// AllKeep is All with the reduced axes kept at size 1.
+func AllKeep(x *graph.Node, axes ...int) *graph.Node { return keep(All(x, axes...), x, axes) }
+
+// CountNonzero returns how many elements differ from 0 over the given axes, or over all if none is given, as int64. NaN does.
+func CountNonzero(x *graph.Node, axes ...int) *graph.Node {
+	if x.Err() == nil && !x.Type().IsTuple() && x.DType() != graph.Bool {
+		x = NotEqual(x, like(x, 0))
+	}
+	return Sum(Cast(x, graph.Int64), axes...)
+}
+
+// Axes returns the axes that a node of a reduction reduces, from the first, nil for other nodes.
 func Axes(n *graph.Node) []int {
 	if attr, ok := n.Attr().(axesAttr); ok {
 		return attr.Axes
@@ -104,33 +143,60 @@ func keptShape(s graph.Shape, axes []int) graph.Shape {
 	return kept
 }
 
-func inferReduce(attr any, in []graph.Type) (graph.Type, error) {
-	t, err := inferElementwise(1)(nil, in)
-	if err != nil {
-		return t, err
-	}
-	axes := attr.(axesAttr).Axes
-	out := graph.TypeOf(t.DType)
-	for i, d := range t.Shape {
-		if !slices.Contains(axes, i) {
-			out.Shape = append(out.Shape, d)
-		}
-	}
-	return out, nil
+// spread gives y, which belongs to a reduction over axes, x's shape again by repeating it.
+func spread(y, x *graph.Node, axes []int) *graph.Node {
+	return BroadcastTo(Reshape(y, keptShape(x.Shape(), axes)...), x.Shape()...)
 }
 
-// reducer is the loops of one reduction: over a contiguous row, and over the rows of a matrix.
-type reducer[T kernel.Float] struct {
-	row    func(x []T) T
-	rows   func(dst, x []T, rows, cols int) // dst[j] = reduction over i of x[i,j]
-	finish func(dst []T, count int)         // optional
+// countOf returns the number of elements of x that a reduction over axes takes together, as a scalar of x's type.
+func countOf(x *graph.Node, axes []int) *graph.Node {
+	count := graph.Dim(1)
+	for _, a := range axes {
+		count = count.Mul(x.Shape()[a])
+	}
+	return DimSize(x.Graph(), count, x.DType())
 }
+
+func inferReduce(operand func(any, []graph.Type) (graph.Type, error)) func(any, []graph.Type) (graph.Type, error) {
+	return func(attr any, in []graph.Type) (graph.Type, error) {
+		t, err := operand(nil, in)
+		if err != nil {
+			return t, err
+		}
+		axes := attr.(axesAttr).Axes
+		out := graph.TypeOf(t.DType)
+		for i, d := range t.Shape {
+			if !slices.Contains(axes, i) {
+				out.Shape = append(out.Shape, d)
+			}
+		}
+		return out, nil
+	}
+}
+
+// number lists the Go types of elements that are numbers.
+type number interface {
+	float32 | float64 | int32 | int64
+}
+
+// reducer is the loops of one reduction in one element type: over a contiguous row, and over the rows of a matrix.
+type reducer[T number | bool] struct {
+	row    func(x []T) T
+	rows   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has reduceWork elements
+	finish func(dst []T, count int)               // optional
+}
+
+// Columns fewer than narrowColumns are reduced side by side with the rows below them, in up to twice as many partial results.
+const (
+	narrowColumns = 128
+	reduceStrip   = 128
+	reduceWork    = 3 * reduceStrip
+)
 
 // eval reduces one run of adjacent axes at a time, innermost first, so that every step is over rows or over columns.
-func (r reducer[T]) eval(c *graph.Call) error {
+func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 	x, dst := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0])
-	axes := c.Attr.(axesAttr).Axes
-	shape := c.In[0].Shape
+	axes, shape := reduced, c.In[0].Shape
 	count := 1
 	for _, a := range axes {
 		count *= shape[a]
@@ -138,7 +204,8 @@ func (r reducer[T]) eval(c *graph.Call) error {
 	if len(axes) == 0 {
 		copy(dst, x)
 	}
-	rest := graph.ElementsIn[T](c.Scratch)
+	rest := graph.ElementsIn[T](scratch)
+	work, narrow, rest := rest[:reduceWork], rest[reduceWork:reduceWork+2*narrowColumns], rest[reduceWork+2*narrowColumns:]
 	for len(axes) > 0 {
 		last := axes[len(axes)-1]
 		first := last
@@ -155,7 +222,7 @@ func (r reducer[T]) eval(c *graph.Call) error {
 				outer *= s
 			case i <= last:
 				n *= s
-			case !slices.Contains(c.Attr.(axesAttr).Axes, i):
+			case !slices.Contains(reduced, i):
 				inner *= s
 			}
 		}
@@ -163,31 +230,42 @@ func (r reducer[T]) eval(c *graph.Call) error {
 		if len(axes) > 0 {
 			to, rest = rest[:outer*inner], rest[outer*inner:]
 		}
-		r.step(to, x, outer, n, inner)
+		for o := range outer {
+			part := x[o*n*inner : (o+1)*n*inner]
+			if inner == 1 {
+				to[o] = r.row(part)
+			} else {
+				r.columns(to[o*inner:(o+1)*inner], part, work, narrow, n, inner)
+			}
+		}
 		x = to
 	}
 	if r.finish != nil {
 		r.finish(dst, count)
 	}
-	return nil
 }
 
-func (r reducer[T]) step(dst, x []T, outer, n, inner int) {
-	if inner == 1 {
-		for o := range outer {
-			dst[o] = r.row(x[o*n : (o+1)*n])
-		}
+// columns reduces the columns of a matrix. If there are few, q rows at a time are taken for one of q times the columns:
+//
+//	a b          a b c d e f
+//	c d    →     g h i j k l    →  the reductions of a g, b h, …, then of the three rows of two that these are, and of m n
+//	…            m n
+func (r *reducer[T]) columns(dst, x, work, narrow []T, rows, cols int) {
+	q := narrowColumns / max(cols, 1)
+	if q < 2 || rows < 2*q {
+		r.rows(dst, x, work, rows, cols)
 		return
 	}
-	for o := range outer {
-		r.rows(dst[o*inner:(o+1)*inner], x[o*n*inner:(o+1)*n*inner], n, inner)
-	}
+	wide, left := rows/q, rows%q
+	r.rows(narrow[:q*cols], x, work, wide, q*cols)
+	copy(narrow[q*cols:], x[wide*q*cols:])
+	r.rows(dst, narrow, work, q+left, cols)
 }
 
 // scratchReduce holds the partial results between runs of axes. A partial result can be larger than the operand: reducing an
 // axis of no elements gives one.
 func scratchReduce(attr any, in []graph.Type) graph.Dim {
-	elements := graph.Dim(0)
+	elements := graph.Dim(reduceWork + 2*narrowColumns)
 	axes := attr.(axesAttr).Axes
 	for i := len(axes) - 1; i > 0; i-- {
 		if axes[i-1] == axes[i]-1 {
@@ -204,53 +282,172 @@ func scratchReduce(attr any, in []graph.Type) graph.Dim {
 	return elements.Mul(graph.Dim(in[0].DType.Size()))
 }
 
-func evalReduce(f32 reducer[float32], f64 reducer[float64], needsElements string) func(*graph.Call) error {
-	return func(c *graph.Call) error {
-		if needsElements != "" && c.Out[0].Len() > 0 && c.In[0].Len() == 0 {
-			return graph.Errorf(graph.ErrValue, "the %s of no elements: the operand has shape %v; an empty batch must not reach it", needsElements, c.In[0].Shape)
-		}
-		if c.Out[0].DType == graph.Float32 {
-			return f32.eval(c)
-		}
-		return f64.eval(c)
-	}
+// reducers are the loops of one reduction for the element types it is offered for.
+type reducers struct {
+	f32  reducer[float32]
+	f64  reducer[float64]
+	i32  reducer[int32]
+	i64  reducer[int64]
+	bool reducer[bool]
+
+	needsElements string // what to call the result in the error that no elements have none; "" if they have one
 }
 
-func meanFinish[T kernel.Float](dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }
-
-func maxRows[T kernel.Float](dst, x []T, rows, cols int) {
-	copy(dst, x[:cols])
-	for i := 1; i < rows; i++ {
-		kernel.Max(dst, dst, x[i*cols:(i+1)*cols])
+func (r *reducers) eval(c *graph.Call) error {
+	if r.needsElements != "" && c.Out[0].Len() > 0 && c.In[0].Len() == 0 {
+		return graph.Errorf(graph.ErrValue, "the %s of no elements: the operand has shape %v; an empty batch must not reach it", r.needsElements, c.In[0].Shape)
 	}
-}
-
-func evalMaxArg[T kernel.Float](c *graph.Call) error {
-	outer, n, inner := around(c.In[0].Shape, c.Attr.(axisAttr).Axis)
-	if n == 0 && c.Out[0].Len() > 0 {
-		return graph.Errorf(graph.ErrValue, "the maximum of no elements: the operand has shape %v", c.In[0].Shape)
-	}
-	x, values, indices := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Out[1].I64()
-	for o := range outer {
-		for i := range inner {
-			best := 0
-			row := x[o*n*inner+i:]
-			for j := range n {
-				if v := row[j*inner]; v > row[best*inner] || v != v && row[best*inner] == row[best*inner] {
-					best = j
-				}
-			}
-			values[o*inner+i], indices[o*inner+i] = row[best*inner], int64(best)
-		}
+	axes := c.Attr.(axesAttr).Axes
+	switch c.Out[0].DType {
+	case graph.Float32:
+		r.f32.eval(c, axes, c.Scratch)
+	case graph.Float64:
+		r.f64.eval(c, axes, c.Scratch)
+	case graph.Int32:
+		r.i32.eval(c, axes, c.Scratch)
+	case graph.Int64:
+		r.i64.eval(c, axes, c.Scratch)
+	default:
+		r.bool.eval(c, axes, c.Scratch)
 	}
 	return nil
 }
 
-// shareAmongTies sends dy, the cotangent of a maximum y, to the elements of x that equal it, in equal parts.
+// folding makes a reducer of an associative operator: over rows, and over the rows of a matrix by combining a row with those before
+// it, some columns at a time so that they stay in the cache.
+func folding[T number | bool](none T, row func(x []T) T, combine func(dst, a, b []T)) reducer[T] {
+	const strip = 4096
+	return reducer[T]{row: row, rows: func(dst, x, _ []T, rows, cols int) {
+		if rows == 0 {
+			fill(dst[:cols], none)
+			return
+		}
+		for j := 0; j < cols; j += strip {
+			n := min(strip, cols-j)
+			copy(dst[j:j+n], x[j:])
+			for i := 1; i < rows; i++ {
+				combine(dst[j:j+n], dst[j:j+n], x[i*cols+j:i*cols+j+n])
+			}
+		}
+	}}
+}
+
+func sumRows[T kernel.Float](dst, x, _ []T, rows, cols int) { kernel.SumRows(dst, x, rows, cols) }
+
+func summing[T kernel.Float]() reducer[T] {
+	return reducer[T]{row: kernel.Sum[T], rows: sumRows[T]}
+}
+
+func averaging[T kernel.Float]() reducer[T] {
+	return reducer[T]{kernel.Sum[T], sumRows[T], func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
+}
+
+func addingIntegers[T int32 | int64]() reducer[T] {
+	return folding(0, func(x []T) (s T) {
+		for _, v := range x {
+			s += v
+		}
+		return s
+	}, func(dst, a, b []T) {
+		for i, v := range b {
+			dst[i] = a[i] + v
+		}
+	})
+}
+
+// multiplying goes from first to last: several products side by side could meet as 0·Inf.
+func multiplying[T number](combine func(dst, a, b []T)) reducer[T] {
+	return folding(1, func(x []T) T {
+		p := T(1)
+		for _, v := range x {
+			p *= v
+		}
+		return p
+	}, combine)
+}
+
+func multiplyIntegers[T int32 | int64](dst, a, b []T) {
+	for i, v := range b {
+		dst[i] = a[i] * v
+	}
+}
+
+func largestInteger[T int32 | int64]() reducer[T] {
+	return folding(0, slices.Max[[]T], func(dst, a, b []T) {
+		for i, v := range b {
+			dst[i] = max(a[i], v)
+		}
+	})
+}
+
+func smallestInteger[T int32 | int64]() reducer[T] {
+	return folding(0, slices.Min[[]T], func(dst, a, b []T) {
+		for i, v := range b {
+			dst[i] = min(a[i], v)
+		}
+	})
+}
+
+// logSumExpRows is stable by columns: with m the largest element of a column, or 0 if that is not finite, ln Σ e^x = m + ln Σ e^(x−m).
+func logSumExpRows[T kernel.Float](dst, x, work []T, rows, cols int) {
+	for j := 0; j < cols; j += reduceStrip {
+		n := min(reduceStrip, cols-j)
+		sums, shift, e := dst[j:j+n], work[:n], work[reduceStrip:reduceStrip+n]
+		fill(shift, T(math.Inf(-1)))
+		for i := range rows {
+			kernel.Max(shift, shift, x[i*cols+j:i*cols+j+n])
+		}
+		for k, m := range shift {
+			if math.IsInf(float64(m), 0) || m != m {
+				shift[k] = 0
+			}
+		}
+		clear(sums)
+		for i := range rows {
+			kernel.Sub(e, x[i*cols+j:i*cols+j+n], shift)
+			kernel.Exp(e, e)
+			kernel.Add(sums, sums, e)
+		}
+		kernel.Log(sums, sums)
+		kernel.Add(sums, sums, shift)
+	}
+}
+
+// shareAmongTies sends dy, the cotangent of an extremum y, to the elements of x that equal it, in equal parts.
 func shareAmongTies(x, y, dy *graph.Node, axes []int) *graph.Node {
 	kept := keptShape(x.Shape(), axes)
 	ties := Cast(Equal(x, Reshape(y, kept...)), x.DType())
 	return Mul(ties, Div(Reshape(dy, kept...), SumKeep(ties, axes...)))
+}
+
+func extremumVJP(n, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{shareAmongTies(n.In(0), n, dy, Axes(n))}
+}
+
+// mergeAxes returns x with the given axes as one, the last, and how to undo that.
+func mergeAxes(x *graph.Node, axes []int) (merged *graph.Node, undo func(*graph.Node) *graph.Node) {
+	var perm []int
+	var rest graph.Shape
+	size := graph.Dim(1)
+	for i, d := range x.Shape() {
+		if slices.Contains(axes, i) {
+			size = size.Mul(d)
+		} else {
+			perm, rest = append(perm, i), append(rest, d)
+		}
+	}
+	perm = append(perm, axes...)
+	turned := x
+	if !slices.IsSorted(perm) {
+		turned = Transpose(x, perm...)
+	}
+	return Reshape(turned, append(rest, size)...), func(y *graph.Node) *graph.Node {
+		y = Reshape(y, turned.Shape()...)
+		if turned == x {
+			return y
+		}
+		return Transpose(y, inverse(perm)...)
+	}
 }
 
 func reduceSamples(values ...float64) func() []graph.Sample {
@@ -271,80 +468,95 @@ func reduceSamples(values ...float64) func() []graph.Sample {
 	}
 }
 
-// Values far enough apart that no finite difference changes which is largest.
+func maskSamples() []graph.Sample {
+	list := reduceSamples()()
+	for i := range list {
+		x := &list[i].In[0]
+		x.Type.DType, x.Values = graph.Bool, []float64{1, 0, 0, 1, 1}
+	}
+	return append(list, graph.Sample{Attr: axesAttr{[]int{0}}, In: []graph.Operand{{Type: graph.TypeOf(graph.Bool, 0, 2)}}})
+}
+
+// Values far enough apart that no finite difference changes which is largest or smallest.
 var distinct = []float64{0.3, -0.7, 1.1, 0.9, -0.2, 0.5, 0.1, -1.3, 0.7, -0.4, 1.5, -0.9}
 
 func init() {
-	define(SumDef, graph.Def{
-		Name:    "sum",
-		Infer:   inferReduce,
-		Scratch: scratchReduce,
-		Eval: evalReduce(
-			reducer[float32]{row: kernel.Sum[float32], rows: kernel.SumRows[float32]},
-			reducer[float64]{row: kernel.Sum[float64], rows: kernel.SumRows[float64]}, ""),
-		VJP: func(n, dy *graph.Node) []*graph.Node {
-			x := n.In(0)
-			kept := keptShape(x.Shape(), n.Attr().(axesAttr).Axes)
-			return []*graph.Node{BroadcastTo(Reshape(dy, kept...), x.Shape()...)}
-		},
-		Samples: reduceSamples(),
-	})
-	define(MeanDef, graph.Def{
-		Name:    "mean",
-		Infer:   inferReduce,
-		Scratch: scratchReduce,
-		Eval: evalReduce(
-			reducer[float32]{kernel.Sum[float32], kernel.SumRows[float32], meanFinish[float32]},
-			reducer[float64]{kernel.Sum[float64], kernel.SumRows[float64], meanFinish[float64]}, "mean"),
-		VJP: func(n, dy *graph.Node) []*graph.Node {
-			x := n.In(0)
-			axes := n.Attr().(axesAttr).Axes
-			count := graph.Dim(1)
-			for _, a := range axes {
-				count = count.Mul(x.Shape()[a])
+	numbers, floatsOnly := inferNumeric(1), inferElementwise(1)
+	booleans := inferPointwise(1, func(d graph.DType) bool { return d == graph.Bool }, "needs booleans, not %v; make them with a comparison such as ops.NotEqual")
+	for _, d := range []struct {
+		def     *graph.Def
+		name    string
+		operand func(any, []graph.Type) (graph.Type, error)
+		loops   reducers
+		vjp     func(n, dy *graph.Node) []*graph.Node // nil: it is discrete
+		samples func() []graph.Sample
+	}{
+		{SumDef, "sum", numbers,
+			reducers{f32: summing[float32](), f64: summing[float64](), i32: addingIntegers[int32](), i64: addingIntegers[int64]()},
+			func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{spread(dy, n.In(0), Axes(n))} }, reduceSamples()},
+		{MeanDef, "mean", floatsOnly,
+			reducers{f32: averaging[float32](), f64: averaging[float64](), needsElements: "mean"},
+			func(n, dy *graph.Node) []*graph.Node {
+				return []*graph.Node{spread(Div(dy, countOf(n.In(0), Axes(n))), n.In(0), Axes(n))}
+			}, reduceSamples()},
+		{ProdDef, "prod", numbers,
+			reducers{f32: multiplying(kernel.Mul[float32]), f64: multiplying(kernel.Mul[float64]), i32: multiplying(multiplyIntegers[int32]), i64: multiplying(multiplyIntegers[int64])},
+			func(n, dy *graph.Node) []*graph.Node { // ∂/∂xᵢ = the product of those before it times that of those after it
+				x, undo := mergeAxes(n.In(0), Axes(n))
+				last := len(x.Shape()) - 1
+				others := Mul(productBefore(x, last, false), productBefore(x, last, true))
+				return []*graph.Node{Mul(spread(dy, n.In(0), Axes(n)), undo(others))}
+			}, func() []graph.Sample {
+				zeros := floats(2, 4) // a row with one zero, and a row with two
+				zeros.Values = []float64{0.5, 0, 2, -1.5, 0, 3, 0, 0.7}
+				return append(reduceSamples()(), graph.Sample{Attr: axesAttr{[]int{1}}, In: []graph.Operand{zeros}}, graph.Sample{Attr: axesAttr{[]int{0}}, In: []graph.Operand{zeros}})
+			}},
+		{MaxDef, "max", numbers,
+			reducers{f32: folding(0, kernel.MaxValue[float32], kernel.Max[float32]), f64: folding(0, kernel.MaxValue[float64], kernel.Max[float64]),
+				i32: largestInteger[int32](), i64: largestInteger[int64](), needsElements: "maximum"},
+			extremumVJP, reduceSamples(distinct...)},
+		{MinDef, "min", numbers,
+			reducers{f32: folding(0, kernel.MinValue[float32], kernel.Min[float32]), f64: folding(0, kernel.MinValue[float64], kernel.Min[float64]),
+				i32: smallestInteger[int32](), i64: smallestInteger[int64](), needsElements: "minimum"},
+			extremumVJP, reduceSamples(distinct...)},
+		{LogSumExpDef, "logsumexp", floatsOnly,
+			reducers{f32: reducer[float32]{row: kernel.LogSumExp[float32], rows: logSumExpRows[float32]}, f64: reducer[float64]{row: kernel.LogSumExp[float64], rows: logSumExpRows[float64]}},
+			func(n, dy *graph.Node) []*graph.Node { // softmax, 0 where all are −Inf
+				x := n.In(0)
+				finite := Select(Equal(n, like(n, math.Inf(-1))), like(n, 0), n)
+				return []*graph.Node{Mul(spread(dy, x, Axes(n)), Exp(Sub(x, Reshape(finite, keptShape(x.Shape(), Axes(n))...))))}
+			}, reduceSamples()},
+		{AnyDef, "any", booleans,
+			reducers{bool: folding(false, func(x []bool) bool { return slices.Contains(x, true) }, func(dst, a, b []bool) {
+				for i, v := range b {
+					dst[i] = a[i] || v
+				}
+			})}, nil, maskSamples},
+		{AllDef, "all", booleans,
+			reducers{bool: folding(true, func(x []bool) bool { return !slices.Contains(x, false) }, func(dst, a, b []bool) {
+				for i, v := range b {
+					dst[i] = a[i] && v
+				}
+			})}, nil, maskSamples},
+	} {
+		def := graph.Def{Name: d.name, Infer: inferReduce(d.operand), Eval: d.loops.eval, Scratch: scratchReduce, VJP: d.vjp, Samples: d.samples}
+		if d.vjp == nil {
+			def.Traits = graph.Discrete
+		}
+		define(d.def, def)
+	}
+
+	rewrite(graph.Rule{
+		Name: "log-sum-exp", Why: "ln Σ eˣ overflows where the largest element, subtracted first, does not let it", Root: LogDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			sum := m.Op(n.In(0), SumDef)
+			if sum == nil {
+				return nil
 			}
-			share := Div(dy, DimSize(x.Graph(), count, x.DType()))
-			return []*graph.Node{BroadcastTo(Reshape(share, keptShape(x.Shape(), axes)...), x.Shape()...)}
-		},
-		Samples: reduceSamples(),
-	})
-	define(MaxDef, graph.Def{
-		Name:    "max",
-		Infer:   inferReduce,
-		Scratch: scratchReduce,
-		Eval: evalReduce(
-			reducer[float32]{row: kernel.MaxValue[float32], rows: maxRows[float32]},
-			reducer[float64]{row: kernel.MaxValue[float64], rows: maxRows[float64]}, "maximum"),
-		VJP: func(n, dy *graph.Node) []*graph.Node {
-			return []*graph.Node{shareAmongTies(n.In(0), n, dy, n.Attr().(axesAttr).Axes)}
-		},
-		Samples: reduceSamples(distinct...),
-	})
-	define(MaxArgDef, graph.Def{
-		Name: "maxarg",
-		Infer: func(attr any, in []graph.Type) (graph.Type, error) {
-			t, err := inferSoftmax(attr, in)
-			if err != nil {
-				return t, err
+			if e := m.Op(sum.In(0), ExpDef); e != nil {
+				return graph.Apply(LogSumExpDef, sum.Attr(), e.In(0))
 			}
-			shape := slices.Delete(append(graph.Shape(nil), t.Shape...), attr.(axisAttr).Axis, attr.(axisAttr).Axis+1)
-			return graph.TupleOf(graph.TypeOf(t.DType, shape...), graph.TypeOf(graph.Int64, shape...)), nil
-		},
-		Eval: func(c *graph.Call) error {
-			if c.Out[0].DType == graph.Float32 {
-				return evalMaxArg[float32](c)
-			}
-			return evalMaxArg[float64](c)
-		},
-		VJP: func(n, dy *graph.Node) []*graph.Node {
-			return []*graph.Node{shareAmongTies(n.In(0), Get(n, 0), Get(dy, 0), []int{n.Attr().(axisAttr).Axis})}
-		},
-		Samples: func() []graph.Sample {
-			x := floats(2, 3, 2)
-			x.Values = distinct
-			y := floats(3)
-			y.Values = distinct[:3]
-			return []graph.Sample{{Attr: axisAttr{1}, In: []graph.Operand{x}}, {Attr: axisAttr{0}, In: []graph.Operand{y}}}
+			return nil
 		},
 	})
 }

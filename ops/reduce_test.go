@@ -2,8 +2,11 @@ package ops_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -57,22 +60,92 @@ func largest(list []float64) float64 {
 	return m
 }
 
+func smallest(list []float64) float64 {
+	negated := slices.Clone(list)
+	for i := range negated {
+		negated[i] = -negated[i]
+	}
+	return -largest(negated)
+}
+
+func product(list []float64) float64 {
+	p := 1.0
+	for _, v := range list {
+		p *= v
+	}
+	return p
+}
+
+func logSumExp(list []float64) float64 {
+	m := largest(list)
+	if math.IsInf(m, 0) || m != m {
+		return m
+	}
+	s, lost := 0.0, 0.0
+	for _, v := range list { // compensated: the oracle of long sums must not be worse than they are
+		e := math.Exp(v-m) - lost
+		lost = (s + e) - s - e
+		s += e
+	}
+	return m + math.Log(s)
+}
+
+func variance(ddof int) func(list []float64) float64 {
+	return func(list []float64) float64 {
+		m, q := sum(list)/float64(len(list)), 0.0
+		for _, v := range list {
+			q += (v - m) * (v - m)
+		}
+		return q / math.Max(float64(len(list)-ddof), 0)
+	}
+}
+
+// reductionCases say what each reduction is of a list.
+var reductionCases = []struct {
+	name   string
+	plain  func(*graph.Node, ...int) *graph.Node
+	keep   func(*graph.Node, ...int) *graph.Node
+	want   func([]float64) float64
+	values *rapid.Generator[float64]
+	empty  bool // no elements have a value
+	ulps   float64
+	types  []graph.DType
+	gives  func(graph.DType) graph.DType // nil: its operand's type
+}{
+	// Quarters add exactly, so every order of summation gives the same bits.
+	{"sum", ops.Sum, ops.SumKeep, sum, rapid.Map(rapid.IntRange(-40, 40), func(i int) float64 { return float64(i) / 4 }), true, 1, numberTypes, nil},
+	{"mean", ops.Mean, ops.MeanKeep, func(v []float64) float64 { return sum(v) / float64(len(v)) }, rapid.Map(rapid.IntRange(-40, 40), func(i int) float64 { return float64(i) / 4 }), false, 1, floatTypes, nil},
+	// Powers of two and zeros multiply exactly as long as they do not leave the range.
+	{"prod", ops.Prod, ops.ProdKeep, product, rapid.SampledFrom([]float64{1, 1, 1, -1, -1, 2, 0.5}), true, 1, floatTypes, nil},
+	{"prod of integers", ops.Prod, ops.ProdKeep, product, rapid.SampledFrom([]float64{1, 1, 1, -1, 2, 0}), true, 1, []graph.DType{graph.Int64}, nil},
+	{"max", ops.Max, ops.MaxKeep, largest, rapid.OneOf(ordinary, rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 3, 3})), false, 1, numberTypes, nil},
+	{"min", ops.Min, ops.MinKeep, smallest, rapid.OneOf(ordinary, rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 3, 3})), false, 1, numberTypes, nil},
+	{"logsumexp", ops.LogSumExp, ops.LogSumExpKeep, logSumExp, rapid.OneOf(rapid.Float64Range(3, 9), rapid.SampledFrom([]float64{math.Inf(-1), math.Inf(-1), 500, 700})), true, 20, floatTypes, nil},
+	{"logsumexp of anything", ops.LogSumExp, ops.LogSumExpKeep, logSumExp, rapid.SampledFrom([]float64{math.Inf(-1), math.Inf(1), math.NaN(), math.Inf(-1), math.Inf(-1)}), true, 0, floatTypes, nil},
+	{"var", func(x *graph.Node, axes ...int) *graph.Node { return ops.Var(x, 1, axes...) }, func(x *graph.Node, axes ...int) *graph.Node { return ops.VarKeep(x, 1, axes...) }, variance(1), rapid.Float64Range(999, 1001), false, 1 << 16, []graph.DType{graph.Float64}, nil},
+	{"std", func(x *graph.Node, axes ...int) *graph.Node { return ops.Std(x, 0, axes...) }, func(x *graph.Node, axes ...int) *graph.Node { return ops.StdKeep(x, 0, axes...) }, func(v []float64) float64 { return math.Sqrt(variance(0)(v)) }, rapid.Float64Range(-1, 1), false, 1 << 16, []graph.DType{graph.Float64}, nil},
+	{"any", ops.Any, ops.AnyKeep, func(v []float64) float64 {
+		return map[bool]float64{true: 1}[slices.Contains(v, 1)]
+	}, rapid.SampledFrom([]float64{0, 0, 0, 1}), true, 0, []graph.DType{graph.Bool}, nil},
+	{"all", ops.All, ops.AllKeep, func(v []float64) float64 {
+		return map[bool]float64{true: 1}[!slices.Contains(v, 0)]
+	}, rapid.SampledFrom([]float64{1, 1, 1, 0}), true, 0, []graph.DType{graph.Bool}, nil},
+	{"count", ops.CountNonzero, nil, func(v []float64) (n float64) {
+		for _, u := range v {
+			if u != 0 {
+				n++
+			}
+		}
+		return n
+	}, rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, math.NaN(), 0}), true, 0, allTypes, func(graph.DType) graph.DType { return graph.Int64 }},
+}
+
+var numberTypes = []graph.DType{graph.Float32, graph.Float64, graph.Int32, graph.Int64}
+
 // Reductions over any set of axes, in any order and counted from either end, with and without the axes kept.
 func TestReductions(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		plain  func(*graph.Node, ...int) *graph.Node
-		keep   func(*graph.Node, ...int) *graph.Node
-		want   func([]float64) float64
-		values *rapid.Generator[float64]
-		empty  bool // no elements have a value
-	}{
-		// Quarters add exactly, so every order of summation gives the same bits.
-		{"sum", ops.Sum, ops.SumKeep, sum, rapid.Map(rapid.IntRange(-40, 40), func(i int) float64 { return float64(i) / 4 }), true},
-		{"mean", ops.Mean, ops.MeanKeep, func(v []float64) float64 { return sum(v) / float64(len(v)) }, rapid.Map(rapid.IntRange(-40, 40), func(i int) float64 { return float64(i) / 4 }), false},
-		{"max", ops.Max, ops.MaxKeep, largest, rapid.OneOf(ordinary, rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 3, 3})), false},
-	} {
-		for _, dtype := range floatTypes {
+	for _, c := range reductionCases {
+		for _, dtype := range c.types {
 			t.Run(c.name+" "+dtype.String(), func(t *testing.T) {
 				rapid.Check(t, func(t *rapid.T) {
 					x := drawArray(t, "x", dtype, drawShape(t, "shape", 0), c.values)
@@ -91,7 +164,11 @@ func TestReductions(t *testing.T) {
 					}
 					shape, kept, groups := fold(x, axes)
 					e := express(func(n []*graph.Node) []*graph.Node {
-						return []*graph.Node{c.plain(n[0], given...), c.keep(n[0], given...)}
+						out := []*graph.Node{c.plain(n[0], given...)}
+						if c.keep != nil {
+							out = append(out, c.keep(n[0], given...))
+						}
+						return out
 					}, x)
 					out, err := e.run()
 					if !c.empty && len(groups) > 0 && x.Len() == 0 {
@@ -103,23 +180,110 @@ func TestReductions(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					same(t, c.name, out[0], dtype, shape, 1, func(i []int) float64 { return c.want(groups[position(shape, i)]) })
-					same(t, c.name+" keep", out[1], dtype, kept, 1, func(i []int) float64 { return c.want(groups[position(kept, i)]) })
+					result := dtype
+					if c.gives != nil {
+						result = c.gives(dtype)
+					}
+					same(t, c.name, out[0], result, shape, c.ulps, func(i []int) float64 { return c.want(groups[position(shape, i)]) })
+					if c.keep != nil {
+						same(t, c.name+" keep", out[1], result, kept, c.ulps, func(i []int) float64 { return c.want(groups[position(kept, i)]) })
+					}
 				})
 			})
 		}
 	}
 }
 
-// The index of a maximum is that of its first occurrence; NaN counts as the largest.
-func TestMaxArg(t *testing.T) {
+// Long and wide operands, where rows are cut into strips and narrow columns are reduced side by side.
+func TestReductionsOfManyElements(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 7))
+	for _, shape := range []struct {
+		dims []int
+		axes [][]int
+	}{{[]int{700, 3}, [][]int{{0}, {1}, {0, 1}}}, {[]int{70_001, 2}, [][]int{{0}}}, {[]int{3, 9000}, [][]int{{0}, {1}}}, {[]int{2, 301, 5}, [][]int{{1}, {0, 2}, {0, 1}}}, {[]int{300, 64, 2}, [][]int{{0}, {0, 2}}}} {
+		for _, c := range reductionCases {
+			if strings.Contains(c.name, "anything") {
+				continue
+			}
+			for _, dtype := range c.types {
+				x := graph.NewArray(dtype, shape.dims...)
+				for i := range x.Len() {
+					switch {
+					case strings.HasPrefix(c.name, "prod"):
+						x.SetAt(i, float64(1-2*random.IntN(2)))
+					case c.name == "all":
+						x.SetAt(i, 1-float64(random.IntN(400)/399))
+					case dtype == graph.Bool:
+						x.SetAt(i, float64(random.IntN(400)/399))
+					case c.name == "logsumexp":
+						x.SetAt(i, 3+float64(random.IntN(33))/4)
+					default:
+						x.SetAt(i, float64(random.IntN(33)-16)/4)
+					}
+				}
+				for _, axes := range shape.axes {
+					to, _, groups := fold(x, axes)
+					got := compute(t, func(n []*graph.Node) *graph.Node { return c.plain(n[0], axes...) }, x)
+					result := dtype
+					if c.gives != nil {
+						result = c.gives(dtype)
+					}
+					same(t, fmt.Sprintf("%s of %v%v over %v", c.name, dtype, shape.dims, axes), got, result, to, max(c.ulps, 4), func(i []int) float64 { return c.want(groups[position(to, i)]) })
+				}
+			}
+		}
+	}
+}
+
+// The variance of float32 data with a large mean has the accuracy of the data: the mean's rounding does not show, in rows, columns and
+// over axes that are apart.
+func TestVarianceWithALargeMean(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 9))
+	for _, axes := range [][]int{{0}, {1}, {2}, {0, 2}, {0, 1, 2}} {
+		x := graph.NewArray(graph.Float32, 40, 30, 50)
+		for i := range x.Len() {
+			x.SetAt(i, 10_000+0.01*random.NormFloat64())
+		}
+		shape, _, groups := fold(x, axes)
+		for ddof := range 2 {
+			got := compute(t, func(n []*graph.Node) *graph.Node { return ops.Var(n[0], ddof, axes...) }, x)
+			same(t, fmt.Sprintf("var over %v", axes), got, graph.Float32, shape, 2, func(i []int) float64 { return variance(ddof)(groups[position(shape, i)]) })
+			gradient := gradients(t, func(n []*graph.Node) *graph.Node { return ops.Var(n[0], ddof, axes...) }, x)[0]
+			each(x.Shape, func(p int, i []int) {
+				var at []int
+				for axis, k := range i {
+					if !slices.Contains(axes, axis) {
+						at = append(at, k)
+					}
+				}
+				group := groups[position(shape, at)]
+				want := 2 * (x.At(p) - sum(group)/float64(len(group))) / float64(len(group)-ddof)
+				if d := math.Abs(gradient.At(p) - want); d > 8*0x1p-23*0.05*2/float64(len(group)-ddof) { // 8 ulps of the largest deviation
+					t.Fatalf("gradient%v = %v, want %v", i, gradient.At(p), want)
+				}
+			})
+		}
+	}
+	if got := compute(t, func(n []*graph.Node) *graph.Node { return ops.Var(n[0], 0) }, array(graph.Float32, []int{7}, 0.1)); got.At(0) != 0 {
+		t.Errorf("the variance of equal elements is %v", got.At(0))
+	}
+}
+
+// The index of an extremum is that of its first occurrence; NaN counts as the largest, and as the smallest.
+func TestMaxArgAndMinArg(t *testing.T) {
+	extrema := []struct {
+		both    func(*graph.Node, int) (*graph.Node, *graph.Node)
+		arg     func(*graph.Node, int) *graph.Node
+		extreme func([]float64) float64
+	}{{ops.MaxArg, ops.ArgMax, largest}, {ops.MinArg, ops.ArgMin, smallest}}
 	rapid.Check(t, func(t *rapid.T) {
-		x := drawArray(t, "x", rapid.SampledFrom(floatTypes).Draw(t, "dtype"), drawShape(t, "shape", 1), rapid.SampledFrom([]float64{1, 2, 2, math.Inf(1), math.Inf(-1), math.NaN(), 0, math.Copysign(0, -1)}))
+		c := rapid.SampledFrom(extrema).Draw(t, "extremum")
+		x := drawArray(t, "x", rapid.SampledFrom(numberTypes).Draw(t, "dtype"), drawShape(t, "shape", 1), rapid.SampledFrom([]float64{1, 2, 2, math.Inf(1), math.Inf(-1), math.NaN(), 0, math.Copysign(0, -1)}))
 		axis := rapid.IntRange(-len(x.Shape), len(x.Shape)-1).Draw(t, "axis")
 		shape, _, groups := fold(x, []int{(axis + len(x.Shape)) % len(x.Shape)})
 		out, err := express(func(n []*graph.Node) []*graph.Node {
-			values, indices := ops.MaxArg(n[0], axis)
-			return []*graph.Node{values, indices, ops.ArgMax(n[0], axis)}
+			values, indices := c.both(n[0], axis)
+			return []*graph.Node{values, indices, c.arg(n[0], axis)}
 		}, x).run()
 		if len(groups) > 0 && x.Len() == 0 {
 			if !errors.Is(err, graph.ErrValue) {
@@ -133,13 +297,13 @@ func TestMaxArg(t *testing.T) {
 		first := func(i []int) float64 {
 			group := groups[position(shape, i)]
 			for k, v := range group {
-				if m := largest(group); v == m || v != v && m != m {
+				if m := c.extreme(group); v == m || v != v && m != m {
 					return float64(k)
 				}
 			}
 			return -1
 		}
-		same(t, "values", out[0], x.DType, shape, 1, func(i []int) float64 { return largest(groups[position(shape, i)]) })
+		same(t, "values", out[0], x.DType, shape, 1, func(i []int) float64 { return c.extreme(groups[position(shape, i)]) })
 		same(t, "indices", out[1], graph.Int64, shape, 0, first)
 		same(t, "argmax", out[2], graph.Int64, shape, 0, first)
 	})

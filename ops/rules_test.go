@@ -27,6 +27,11 @@ var ruleCases = map[string]struct {
 		0, 5, []float64{1e-20, -1e-30, 3e-18}, func(x []float64, i int) float64 { return x[i] }, false},
 	"softplus": {func(x *graph.Node) (*graph.Node, *graph.Node) { s := ops.Exp(x); return ops.Log1p(s), s },
 		-5, 5, []float64{800, 1000, 1e4}, func(x []float64, i int) float64 { return x[i] }, false},
+	"log-sum-exp": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		s := ops.Sum(ops.Exp(ops.Reshape(x, -1, 1)), 1)
+		return ops.Log(s), s
+	},
+		-5, 5, []float64{800, 1000, -1e4}, func(x []float64, i int) float64 { return x[i] }, false},
 	"mul-one": {func(x *graph.Node) (*graph.Node, *graph.Node) { return ops.Scale(x, 1), nil }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
 	"div-one": {func(x *graph.Node) (*graph.Node, *graph.Node) { return ops.Div(x, x.Graph().Full(x.DType(), 1)), nil }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
 	"neg-neg": {func(x *graph.Node) (*graph.Node, *graph.Node) { n := ops.Neg(x); return ops.Neg(n), n }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
