@@ -174,15 +174,11 @@ func inferReduce(operand func(any, []graph.Type) (graph.Type, error)) func(any, 
 	}
 }
 
-// number lists the Go types of elements that are numbers.
-type number interface {
-	float32 | float64 | int32 | int64
-}
-
-// reducer is the loops of one reduction in one element type: over a contiguous row, and over the rows of a matrix.
+// reducer is the loops of one reduction in one element type, over a matrix x.
 type reducer[T number | bool] struct {
-	row    func(x []T) T
-	rows   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has reduceWork elements
+	none   T                                      // what no elements give
+	across func(dst, x []T, rows, cols int)       // dst[i] = reduction over j of x[i,j]
+	down   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has reduceWork elements
 	finish func(dst []T, count int)               // optional
 }
 
@@ -201,7 +197,11 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 	for _, a := range axes {
 		count *= shape[a]
 	}
-	if len(axes) == 0 {
+	switch {
+	case len(x) == 0:
+		fill(dst, r.none)
+		return
+	case len(axes) == 0:
 		copy(dst, x)
 	}
 	rest := graph.ElementsIn[T](scratch)
@@ -230,12 +230,11 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 		if len(axes) > 0 {
 			to, rest = rest[:outer*inner], rest[outer*inner:]
 		}
-		for o := range outer {
-			part := x[o*n*inner : (o+1)*n*inner]
-			if inner == 1 {
-				to[o] = r.row(part)
-			} else {
-				r.columns(to[o*inner:(o+1)*inner], part, work, narrow, n, inner)
+		if inner == 1 {
+			r.across(to, x, outer, n)
+		} else {
+			for o := range outer {
+				r.columns(to[o*inner:(o+1)*inner], x[o*n*inner:(o+1)*n*inner], work, narrow, n, inner)
 			}
 		}
 		x = to
@@ -251,19 +250,18 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 //	c d    →     g h i j k l    →  the reductions of a g, b h, …, then of the three rows of two that these are, and of m n
 //	…            m n
 func (r *reducer[T]) columns(dst, x, work, narrow []T, rows, cols int) {
-	q := narrowColumns / max(cols, 1)
+	q := narrowColumns / cols
 	if q < 2 || rows < 2*q {
-		r.rows(dst, x, work, rows, cols)
+		r.down(dst, x, work, rows, cols)
 		return
 	}
 	wide, left := rows/q, rows%q
-	r.rows(narrow[:q*cols], x, work, wide, q*cols)
+	r.down(narrow[:q*cols], x, work, wide, q*cols)
 	copy(narrow[q*cols:], x[wide*q*cols:])
-	r.rows(dst, narrow, work, q+left, cols)
+	r.down(dst, narrow, work, q+left, cols)
 }
 
-// scratchReduce holds the partial results between runs of axes. A partial result can be larger than the operand: reducing an
-// axis of no elements gives one.
+// scratchReduce holds the partial results between runs of axes.
 func scratchReduce(attr any, in []graph.Type) graph.Dim {
 	elements := graph.Dim(reduceWork + 2*narrowColumns)
 	axes := attr.(axesAttr).Axes
@@ -313,15 +311,20 @@ func (r *reducers) eval(c *graph.Call) error {
 	return nil
 }
 
-// folding makes a reducer of an associative operator: over rows, and over the rows of a matrix by combining a row with those before
-// it, some columns at a time so that they stay in the cache.
-func folding[T number | bool](none T, row func(x []T) T, combine func(dst, a, b []T)) reducer[T] {
-	const strip = 4096
-	return reducer[T]{row: row, rows: func(dst, x, _ []T, rows, cols int) {
-		if rows == 0 {
-			fill(dst[:cols], none)
-			return
+// eachRow reduces rows one by one.
+func eachRow[T number | bool](row func(x []T) T) func(dst, x []T, rows, cols int) {
+	return func(dst, x []T, rows, cols int) {
+		for i := range rows {
+			dst[i] = row(x[i*cols : (i+1)*cols])
 		}
+	}
+}
+
+// folding makes a reducer of an associative operator, down columns by combining a row with those before it, some columns at a time so
+// that they stay in the cache.
+func folding[T number | bool](none T, across func(dst, x []T, rows, cols int), combine func(dst, a, b []T)) reducer[T] {
+	const strip = 4096
+	return reducer[T]{none: none, across: across, down: func(dst, x, _ []T, rows, cols int) {
 		for j := 0; j < cols; j += strip {
 			n := min(strip, cols-j)
 			copy(dst[j:j+n], x[j:])
@@ -335,20 +338,20 @@ func folding[T number | bool](none T, row func(x []T) T, combine func(dst, a, b 
 func sumRows[T kernel.Float](dst, x, _ []T, rows, cols int) { kernel.SumRows(dst, x, rows, cols) }
 
 func summing[T kernel.Float]() reducer[T] {
-	return reducer[T]{row: kernel.Sum[T], rows: sumRows[T]}
+	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T]}
 }
 
 func averaging[T kernel.Float]() reducer[T] {
-	return reducer[T]{kernel.Sum[T], sumRows[T], func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
+	return reducer[T]{0, kernel.RowSums[T], sumRows[T], func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
 }
 
 func addingIntegers[T int32 | int64]() reducer[T] {
-	return folding(0, func(x []T) (s T) {
+	return folding(0, eachRow(func(x []T) (s T) {
 		for _, v := range x {
 			s += v
 		}
 		return s
-	}, func(dst, a, b []T) {
+	}), func(dst, a, b []T) {
 		for i, v := range b {
 			dst[i] = a[i] + v
 		}
@@ -357,13 +360,13 @@ func addingIntegers[T int32 | int64]() reducer[T] {
 
 // multiplying goes from first to last: several products side by side could meet as 0·Inf.
 func multiplying[T number](combine func(dst, a, b []T)) reducer[T] {
-	return folding(1, func(x []T) T {
+	return folding(1, eachRow(func(x []T) T {
 		p := T(1)
 		for _, v := range x {
 			p *= v
 		}
 		return p
-	}, combine)
+	}), combine)
 }
 
 func multiplyIntegers[T int32 | int64](dst, a, b []T) {
@@ -373,7 +376,7 @@ func multiplyIntegers[T int32 | int64](dst, a, b []T) {
 }
 
 func largestInteger[T int32 | int64]() reducer[T] {
-	return folding(0, slices.Max[[]T], func(dst, a, b []T) {
+	return folding(0, eachRow(slices.Max[[]T]), func(dst, a, b []T) {
 		for i, v := range b {
 			dst[i] = max(a[i], v)
 		}
@@ -381,7 +384,7 @@ func largestInteger[T int32 | int64]() reducer[T] {
 }
 
 func smallestInteger[T int32 | int64]() reducer[T] {
-	return folding(0, slices.Min[[]T], func(dst, a, b []T) {
+	return folding(0, eachRow(slices.Min[[]T]), func(dst, a, b []T) {
 		for i, v := range b {
 			dst[i] = min(a[i], v)
 		}
@@ -512,28 +515,28 @@ func init() {
 				return append(reduceSamples()(), graph.Sample{Attr: axesAttr{[]int{1}}, In: []graph.Operand{zeros}}, graph.Sample{Attr: axesAttr{[]int{0}}, In: []graph.Operand{zeros}})
 			}},
 		{MaxDef, "max", numbers,
-			reducers{f32: folding(0, kernel.MaxValue[float32], kernel.Max[float32]), f64: folding(0, kernel.MaxValue[float64], kernel.Max[float64]),
+			reducers{f32: folding(0, kernel.RowMax[float32], kernel.Max[float32]), f64: folding(0, kernel.RowMax[float64], kernel.Max[float64]),
 				i32: largestInteger[int32](), i64: largestInteger[int64](), needsElements: "maximum"},
 			extremumVJP, reduceSamples(distinct...)},
 		{MinDef, "min", numbers,
-			reducers{f32: folding(0, kernel.MinValue[float32], kernel.Min[float32]), f64: folding(0, kernel.MinValue[float64], kernel.Min[float64]),
+			reducers{f32: folding(0, kernel.RowMin[float32], kernel.Min[float32]), f64: folding(0, kernel.RowMin[float64], kernel.Min[float64]),
 				i32: smallestInteger[int32](), i64: smallestInteger[int64](), needsElements: "minimum"},
 			extremumVJP, reduceSamples(distinct...)},
 		{LogSumExpDef, "logsumexp", floatsOnly,
-			reducers{f32: reducer[float32]{row: kernel.LogSumExp[float32], rows: logSumExpRows[float32]}, f64: reducer[float64]{row: kernel.LogSumExp[float64], rows: logSumExpRows[float64]}},
+			reducers{f32: reducer[float32]{none: float32(math.Inf(-1)), across: kernel.RowLogSumExp[float32], down: logSumExpRows[float32]}, f64: reducer[float64]{none: math.Inf(-1), across: kernel.RowLogSumExp[float64], down: logSumExpRows[float64]}},
 			func(n, dy *graph.Node) []*graph.Node { // softmax, 0 where all are −Inf
 				x := n.In(0)
 				finite := Select(Equal(n, like(n, math.Inf(-1))), like(n, 0), n)
 				return []*graph.Node{Mul(spread(dy, x, Axes(n)), Exp(Sub(x, Reshape(finite, keptShape(x.Shape(), Axes(n))...))))}
 			}, reduceSamples()},
 		{AnyDef, "any", booleans,
-			reducers{bool: folding(false, func(x []bool) bool { return slices.Contains(x, true) }, func(dst, a, b []bool) {
+			reducers{bool: folding(false, eachRow(func(x []bool) bool { return slices.Contains(x, true) }), func(dst, a, b []bool) {
 				for i, v := range b {
 					dst[i] = a[i] || v
 				}
 			})}, nil, maskSamples},
 		{AllDef, "all", booleans,
-			reducers{bool: folding(true, func(x []bool) bool { return !slices.Contains(x, false) }, func(dst, a, b []bool) {
+			reducers{bool: folding(true, eachRow(func(x []bool) bool { return !slices.Contains(x, false) }), func(dst, a, b []bool) {
 				for i, v := range b {
 					dst[i] = a[i] && v
 				}

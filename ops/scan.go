@@ -142,11 +142,6 @@ func evalShift[T number](c *graph.Call) error {
 	return nil
 }
 
-// numberType picks the instance of a generic kernel for an element type that is a number.
-func numberType(f32, f64, i32, i64 func(*graph.Call) error) func(*graph.Call) error {
-	return anyType(f32, f64, i32, i64, nil)
-}
-
 func inferAlong(operand func(any, []graph.Type) (graph.Type, error)) func(any, []graph.Type) (graph.Type, error) {
 	return func(attr any, in []graph.Type) (graph.Type, error) {
 		t, err := operand(nil, in)
@@ -185,14 +180,14 @@ func init() {
 	define(CumSumDef, graph.Def{
 		Name:    "cumsum",
 		Infer:   inferAlong(inferNumeric(1)),
-		Eval:    numberType(evalCumSum[float32], evalCumSum[float64], evalCumSum[int32], evalCumSum[int64]),
+		Eval:    onNumbers(evalCumSum[float32], evalCumSum[float64], evalCumSum[int32], evalCumSum[int64]),
 		VJP:     func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{turned(n, CumSumDef, dy)} },
 		Samples: alongSamples(1),
 	})
 	define(ScanDef, graph.Def{
 		Name:  "scan",
 		Infer: inferAlong(inferElementwise(2)),
-		Eval:  numberType(evalScan[float32], evalScan[float64], nil, nil),
+		Eval:  onNumbers(evalScan[float32], evalScan[float64], nil, nil),
 		VJP: func(n, dy *graph.Node) []*graph.Node { // gᵢ = dyᵢ + aᵢ₊₁·gᵢ₊₁, dxᵢ = gᵢ, daᵢ = gᵢ·hᵢ₋₁
 			a := n.Attr().(alongAttr)
 			g := turned(n, ScanDef, turned(n, ShiftDef, n.In(0)), dy)
@@ -203,7 +198,7 @@ func init() {
 	define(ShiftDef, graph.Def{
 		Name:    "shift",
 		Infer:   inferAlong(inferNumeric(1)),
-		Eval:    numberType(evalShift[float32], evalShift[float64], evalShift[int32], evalShift[int64]),
+		Eval:    onNumbers(evalShift[float32], evalShift[float64], evalShift[int32], evalShift[int64]),
 		VJP:     func(n, dy *graph.Node) []*graph.Node { return []*graph.Node{turned(n, ShiftDef, dy)} },
 		Samples: alongSamples(1),
 	})
