@@ -105,8 +105,8 @@ func applyAct[T Float](act Act, form actForm, y, x []T) {
 
 func TestActAccuracyFloat32(t *testing.T) {
 	var table measured
-	eachSet(t, func(t *testing.T) {
-		for _, a := range actAccuracy {
+	for _, a := range actAccuracy {
+		t.Run(a.name, func(t *testing.T) {
 			// Arguments outside are replaced by one inside.
 			inside := func(v float64) float64 {
 				if v >= a.lo && v <= a.hi {
@@ -114,37 +114,39 @@ func TestActAccuracyFloat32(t *testing.T) {
 				}
 				return max(a.lo, 0.5)
 			}
-			x32 := make([]float32, 4096)
-			worst, at := sweep32(func(y, x []float32) {
-				for i, v := range x {
-					x32[i] = float32(inside(float64(v)))
-				}
-				applyAct(a.act, a.form, y, x32)
-			}, func(v float64) float64 {
-				v = inside(v)
-				switch a.form {
+			reference := func(v float64) float64 {
+				switch v = inside(v); a.form {
 				case fromInput:
 					return actSlope(a.act, v, actAlpha)
 				case fromOutput:
 					return actSlopeFromOutput(a.act, v, actAlpha)
 				}
 				return actValue(a.act, v, actAlpha)
-			}, a.floor)
-			table.add(t, a.name, a.f32, worst, at)
-		}
-	})
+			}
+			var args []float32
+			sweep32(t, &table, a.name, a.f32, actStride32, func(y, x []float32) {
+				args = args[:0]
+				for _, v := range x {
+					args = append(args, float32(inside(float64(v))))
+				}
+				applyAct(a.act, a.form, y, args)
+			}, reference, a.floor)
+		})
+	}
 	table.log(t, "activations, float32")
 }
 
 func TestActAccuracyFloat64(t *testing.T) {
 	var table measured
 	for _, a := range actAccuracy {
-		lo, hi := max(a.lo, -600), min(a.hi, 600)
-		x := points64(lo, hi, count64/4, rand.New(rand.NewPCG(2, uint64(a.act))))
-		want := references64(a.exact, x)
-		eachSet(t, func(t *testing.T) {
-			worst, at := worst64(func(y, x []float64) { applyAct(a.act, a.form, y, x) }, x, want, a.floor)
-			table.add(t, a.name, a.f64, worst, at)
+		t.Run(a.name, func(t *testing.T) {
+			lo, hi := max(a.lo, -600), min(a.hi, 600)
+			x := points64(lo, hi, count64/4, rand.New(rand.NewPCG(2, uint64(a.act))))
+			want := references64(a.exact, x)
+			withEachSet(func() {
+				worst, at := worst64(func(y, x []float64) { applyAct(a.act, a.form, y, x) }, x, want, a.floor)
+				table.add(t, a.name, Set(), a.f64, worst, at)
+			})
 		})
 	}
 	table.log(t, "activations, float64")

@@ -22,6 +22,8 @@ type Program[T Float] struct {
 	Args  []Access  // how each external operand is laid out
 	Steps []Step[T] // in order
 	Tail  Tail      // optional reduction
+
+	fusion *fusion // see Workspace.Reserve
 }
 
 // A Step sets Dst = Op(A, B, C). Dst is a register or a Full argument; it may be one of the operands too. Operands beyond

@@ -15,6 +15,9 @@ type Workspace[T Float] struct {
 	call      [3][]T // the operands of a call
 	sums      pairwise[T]
 	values    []value[T] // the arguments, resolved for the current block
+
+	fusedArgs    [fusedArgs]*T // of a program with a kernel of its own
+	fusedScalars [fusedArgs]T
 }
 
 // value is an operand within a block: a slice, or one number for all elements where the slice is nil.
@@ -30,8 +33,12 @@ func NewWorkspace[T Float](p *Program[T]) *Workspace[T] {
 	return w
 }
 
-// Reserve makes w large enough for p; it allocates only when it has to grow.
+// Reserve makes w large enough for p; it allocates only when it has to grow. The first workspace of a program also looks
+// for a kernel that does all of its steps at once, and remembers it in p: p is complete then, and does not run.
 func (w *Workspace[T]) Reserve(p *Program[T]) {
+	if p.fusion == nil {
+		p.fusion = p.fuse()
+	}
 	grow := func(s *[]T, blocks int) {
 		if len(*s) < blocks*programBlock {
 			*s = make([]T, blocks*programBlock)
@@ -62,7 +69,14 @@ func (p *Program[T]) Run(w *Workspace[T], args []Argument[T], g Region) T {
 		r.extreme = T(math.Inf(1))
 	}
 	w.sums.depth, w.sums.count = 0, 0
-	if n := r.rowsPerBlock(); n > 1 {
+	n := r.rowsPerBlock()
+	if p.fusion != nil && p.fusion.text != "" {
+		if kernel := r.v.fused[p.fusion.text]; kernel != nil {
+			r.fusedRows(kernel)
+			return 0
+		}
+	}
+	if n > 1 {
 		r.blocksOfRows(n)
 	} else {
 		r.rowsInBlocks()

@@ -49,6 +49,7 @@ func portableVec[T Float]() *vecSet[T] {
 	setPortableReduce(s)
 	setPortableAct(s)
 	s.uniform = uniformPortable[T]
+	s.fused = map[string]fusedKernel[T]{}
 	return s
 }
 

@@ -38,6 +38,8 @@ type vecSet[T Float] struct {
 	sumRows, maxRows, minRows, logSumExpRows, softmaxRows, logSoftmaxRows func(dst, x []T, rows, cols int)
 
 	uniform func(dst []T, key, stream, offset uint64)
+
+	fused map[string]fusedKernel[T] // programs with a kernel of their own, by their text
 }
 
 // The set in use, see useVec.

@@ -118,6 +118,8 @@ func vecAVX2F32(s, p *vecSet[float32]) {
 	s.maxRows = maxRowsAVX2F32
 	s.minRows = minRowsAVX2F32
 	s.sumRows = sumRowsAVX2F32
+	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX2F32
+	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX2F32
 	s.uniform = groupsThenRest(uniformAVX2F32, p.uniform, 32, 8)
 }
 
@@ -235,6 +237,8 @@ func vecAVX2F64(s, p *vecSet[float64]) {
 	s.maxRows = maxRowsAVX2F64
 	s.minRows = minRowsAVX2F64
 	s.sumRows = sumRowsAVX2F64
+	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX2F64
+	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX2F64
 	s.uniform = groupsThenRest(uniformAVX2F64, p.uniform, 16, 8)
 }
 
@@ -352,6 +356,8 @@ func vecAVX512F32(s, p *vecSet[float32]) {
 	s.maxRows = maxRowsAVX512F32
 	s.minRows = minRowsAVX512F32
 	s.sumRows = sumRowsAVX512F32
+	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX512F32
+	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX512F32
 	s.uniform = groupsThenRest(uniformAVX512F32, p.uniform, 64, 16)
 }
 
@@ -469,5 +475,7 @@ func vecAVX512F64(s, p *vecSet[float64]) {
 	s.maxRows = maxRowsAVX512F64
 	s.minRows = minRowsAVX512F64
 	s.sumRows = sumRowsAVX512F64
+	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX512F64
+	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX512F64
 	s.uniform = groupsThenRest(uniformAVX512F64, p.uniform, 32, 16)
 }

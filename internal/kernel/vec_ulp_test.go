@@ -42,7 +42,7 @@ type measured struct {
 }
 
 // add enters an error; a larger one than promised fails the test.
-func (m *measured) add(t *testing.T, name string, bound, worst float64, at any) {
+func (m *measured) add(t *testing.T, name, set string, bound, worst float64, at any) {
 	t.Helper()
 	if m.worst == nil {
 		m.worst, m.bounds = map[[2]string]float64{}, map[string]float64{}
@@ -51,12 +51,12 @@ func (m *measured) add(t *testing.T, name string, bound, worst float64, at any) 
 		m.names = append(m.names, name)
 		m.bounds[name] = bound
 	}
-	if !slices.Contains(m.sets, Set()) {
-		m.sets = append(m.sets, Set())
+	if !slices.Contains(m.sets, set) {
+		m.sets = append(m.sets, set)
 	}
-	m.worst[[2]string{name, Set()}] = worst
+	m.worst[[2]string{name, set}] = worst
 	if !(worst <= bound) {
-		t.Errorf("%s: %.3f ULP at %v, promised %v", name, worst, at, bound)
+		t.Errorf("%s, %s: %.3f ULP at %v, promised %v", name, set, worst, at, bound)
 	}
 }
 
@@ -111,45 +111,60 @@ func ulps64(got float64, want *big.Float, floor float64) float64 {
 	return math.Abs(v)
 }
 
-// stride32 is the step through the float32 bit patterns; the build tag long takes every one.
-var stride32 = uint32(16381)
+// stride32 is the step through the float32 bit patterns, actStride32 that for the activations; the build tag long takes every one.
+var stride32, actStride32 = uint32(16381), uint32(16381)
 
 func TestAccuracyFloat32(t *testing.T) {
 	var table measured
-	eachSet(t, func(t *testing.T) {
-		for _, a := range accuracy {
-			worst, at := sweep32(func(y, x []float32) { unary(a.op, y, x) }, a.reference, nil)
-			table.add(t, a.op.String(), a.f32, worst, at)
-		}
-	})
+	for _, a := range accuracy {
+		t.Run(a.op.String(), func(t *testing.T) {
+			sweep32(t, &table, a.op.String(), a.f32, stride32, func(y, x []float32) { unary(a.op, y, x) }, a.reference, nil)
+		})
+	}
 	table.log(t, "float32")
 }
 
-// sweep32 is the largest error of f over the float32 bit patterns in steps of stride32, and where it is. Results smaller
-// than floor(x) count as that large; nil: as they are.
-func sweep32(f func(y, x []float32), reference, floor func(x float64) float64) (worst float64, at float32) {
-	const block = 4096
+// sweep32 enters the largest error of f with each set of kernels over the float32 bit patterns in steps of stride. Results
+// smaller than floor(x) count as that large; nil: as they are.
+func sweep32(t *testing.T, table *measured, name string, bound float64, stride uint32, f func(y, x []float32), reference, floor func(x float64) float64) {
+	const block = 1 << 15
 	x, y := make([]float32, block), make([]float32, block)
+	want, unit := make([]float64, block), make([]float64, block)
+	worst, at := map[string]float64{}, map[string]float32{}
+	var sets []string
 	for b := uint64(0); b < 1<<32; {
 		for i := range x {
 			x[i] = math.Float32frombits(uint32(b))
-			b += uint64(stride32)
-		}
-		f(y, x)
-		for i, v := range x {
-			want := reference(float64(v))
-			u := ulps32(y[i], want)
-			if floor != nil {
-				if c := floor(float64(v)); math.Abs(want) < c {
-					u = math.Abs(float64(y[i])-want) / ulp32(c)
+			b += uint64(stride)
+			want[i] = reference(float64(x[i]))
+			if unit[i] = 0; floor != nil { // 0: that of the result
+				if c := floor(float64(x[i])); math.Abs(want[i]) < c {
+					unit[i] = ulp32(c)
 				}
 			}
-			if u > worst {
-				worst, at = u, v
-			}
 		}
+		sets = sets[:0]
+		withEachSet(func() {
+			f(y, x)
+			largest, where := worst[Set()], at[Set()]
+			for i, got := range y {
+				var u float64
+				if unit[i] != 0 {
+					u = math.Abs(float64(got)-want[i]) / unit[i]
+				} else {
+					u = ulps32(got, want[i])
+				}
+				if !(u <= largest) {
+					largest, where = u, x[i]
+				}
+			}
+			worst[Set()], at[Set()] = largest, where
+			sets = append(sets, Set())
+		})
 	}
-	return worst, at
+	for _, s := range sets {
+		table.add(t, name, s, bound, worst[s], at[s])
+	}
 }
 
 // points64 are arguments for the float64 functions: spread over all magnitudes, over the interval where the function
@@ -183,11 +198,13 @@ var count64 = 700
 func TestAccuracyFloat64(t *testing.T) {
 	var table measured
 	for _, a := range accuracy {
-		x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
-		want := references64(a.exact, x)
-		eachSet(t, func(t *testing.T) {
-			worst, at := worst64(func(y, x []float64) { unary(a.op, y, x) }, x, want, nil)
-			table.add(t, a.op.String(), a.f64, worst, at)
+		t.Run(a.op.String(), func(t *testing.T) {
+			x := points64(a.lo, a.hi, count64, rand.New(rand.NewPCG(1, uint64(a.op))))
+			want := references64(a.exact, x)
+			withEachSet(func() {
+				worst, at := worst64(func(y, x []float64) { unary(a.op, y, x) }, x, want, nil)
+				table.add(t, a.op.String(), Set(), a.f64, worst, at)
+			})
 		})
 	}
 	table.log(t, "float64")

@@ -32,6 +32,7 @@ func main() {
 			{"vec_compare", compareAndSelect},
 			{"reduce", reductions},
 			{"reduce_rows", rowKernels},
+			{"program", programKernels},
 			{"random", random},
 		} {
 			f := newFile(s)
