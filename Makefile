@@ -17,7 +17,7 @@ QEMU_ARM64 ?= $(if $(filter arm64,$(shell $(GO) env GOHOSTARCH)),,$(shell comman
 # Tests that take minutes when emulated; TestGemmBrief samples what the first four cover. SLOW_ARM64='^$$' leaves none out.
 SLOW_ARM64 ?= GemmForms|FuzzGemm|GemmPartsAreTheWhole|GemmAllocatesNothing|AccuracyFloat64
 
-.PHONY: check fmt tidy vet vet-elsewhere lint build test test-oldest test-arm64 check-long race portable gen nested bench lines
+.PHONY: check fmt tidy vet vet-elsewhere lint build test test-oldest test-arm64 check-long race portable gen docs nested bench lines
 
 ## check: what to run before a commit
 check: fmt vet lint test
@@ -82,6 +82,10 @@ portable:
 gen:
 	$(GO) generate ./...
 	@set -e; for dir in $(NESTED); do echo "$$dir: $(GO) generate ./..."; (cd $$dir && $(GO) generate ./...); done
+
+## docs: write docs/operators.md and its pictures from the doc comments, definitions and curves of package ops
+docs:
+	$(GO) generate ./docs/...
 
 ## nested: the modules beside this one pass vet
 nested:
