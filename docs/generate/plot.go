@@ -52,25 +52,27 @@ func (c curve) across(x float64) float64 { return margin + unit*(x-c.Lo) }
 
 func up(y float64) float64 { return head + unit*(top-y) }
 
-// path draws the points that there are, where the function has a value. It breaks where one is missing, and where the curve jumps by
-// more than a slope of 20 does.
+// path draws the points that there are, where the function has a value. It breaks where one is missing, and where the curve jumps:
+// where it goes five times as far as in the step before, and further than the eye forgives.
 func (c curve) path(values []number) string {
-	step := (c.Hi - c.Lo) / float64(len(values)-1)
+	width := (c.Hi - c.Lo) / float64(len(values)-1)
 	var b strings.Builder
-	drawing, last := false, 0.0
+	last, step := math.NaN(), math.NaN() // NaN: not known
 	for i, v := range values {
 		if v == nil || c.Y[i] == nil {
-			drawing = false
+			last, step = math.NaN(), math.NaN()
 			continue
 		}
 		y := min(max(*v, 10*lowest), 10*top) // what is far outside need not be exact
-		if drawing && math.Abs(y-last) <= 20*step {
-			b.WriteString("L")
+		move := math.Abs(y - last)
+		if math.IsNaN(last) || move > 5*step+0.05 {
+			b.WriteByte('M')
+			move = math.NaN()
 		} else {
-			b.WriteString("M")
+			b.WriteByte('L')
 		}
-		b.WriteString(pixels(c.across(c.Lo+float64(i)*step)) + " " + pixels(up(y)))
-		drawing, last = true, y
+		b.WriteString(pixels(c.across(c.Lo+float64(i)*width)) + " " + pixels(up(y)))
+		last, step = y, move
 	}
 	return b.String()
 }
