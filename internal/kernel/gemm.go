@@ -89,13 +89,14 @@ func (g *Gemm[T]) Run() {
 
 // direct says whether one call of the micro-kernel does it all: small products spend no time on plans.
 func (g *Gemm[T]) direct() bool {
-	if g.M > maxDirectRows || g.N > maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() {
+	at := blocks()
+	if g.M > at.maxDirectRows || g.N > at.maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() {
 		return false
 	}
 	if g.Packed != nil {
 		return g.K <= maxDepth
 	}
-	return g.BCol == 1 && g.N > 1 && (g.K <= maxDirectDepth || g.M <= tileRows && g.K <= maxDepth)
+	return g.BCol == 1 && g.N > 1 && (g.K <= at.maxDirectDepth || g.M <= at.tileRows && g.K <= maxDepth)
 }
 
 // check panics when an operand is too short for its sizes and strides: the micro-kernels do not look.

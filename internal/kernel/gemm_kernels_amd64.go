@@ -7,10 +7,15 @@ import "unsafe"
 // multiply runs the micro-kernel in use on a block whose B is either contiguous along its rows (BCol = 1) or packed
 // (BRow = panel, BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol). M, N and K are positive.
 func multiply[T Float](g *Gemm[T]) {
+	single := unsafe.Sizeof(g.Epilogue.Alpha) == 4
 	switch {
 	case !accelerated:
 		multiplyPortable(g)
-	case unsafe.Sizeof(g.Epilogue.Alpha) == 4:
+	case wide && single:
+		gemmAVX512F32((*byte)(unsafe.Pointer(g)))
+	case wide:
+		gemmAVX512F64((*byte)(unsafe.Pointer(g)))
+	case single:
 		gemmAVX2F32((*byte)(unsafe.Pointer(g)))
 	default:
 		gemmAVX2F64((*byte)(unsafe.Pointer(g)))
@@ -19,35 +24,49 @@ func multiply[T Float](g *Gemm[T]) {
 
 // multiplyDots does a block of at most three rows of A with ACol = 1 and a B with BRow = 1, without an epilogue.
 func multiplyDots[T Float](g *Gemm[T]) {
-	if unsafe.Sizeof(g.Epilogue.Alpha) == 4 {
+	single := unsafe.Sizeof(g.Epilogue.Alpha) == 4
+	switch {
+	case wide && single:
+		dotsAVX512F32((*byte)(unsafe.Pointer(g)))
+	case wide:
+		dotsAVX512F64((*byte)(unsafe.Pointer(g)))
+	case single:
 		dotsAVX2F32((*byte)(unsafe.Pointer(g)))
-	} else {
+	default:
 		dotsAVX2F64((*byte)(unsafe.Pointer(g)))
 	}
 }
 
 func bytes[T Float](s []T) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(s))) }
 
-// copyPanel packs a full panel whose rows are contiguous, copyTwoPanels two of them side by side.
-func copyPanel[T Float](dst, b []T, row int) {
+// copyPanels packs full panels whose rows are contiguous, as many of them as go side by side, at most n, and says how many.
+func copyPanels[T Float](dst, b []T, row, k, n int) int {
 	size := int(unsafe.Sizeof(b[0]))
-	copyPanelAVX2(bytes(dst), bytes(b), row*size, len(dst)*size/64)
-}
-
-func copyTwoPanels[T Float](dst, b []T, row int) {
-	size := int(unsafe.Sizeof(b[0]))
-	copyPanelsAVX2(bytes(dst), bytes(b), row*size, len(dst)*size/128)
+	switch {
+	case wide:
+		if n >= 4 {
+			n = 4
+		} else {
+			n = min(n, 2)
+		}
+		copyPanelsAVX512(bytes(dst), bytes(b), row*size, k, n)
+		return n
+	case n >= 2:
+		copyPanelsAVX2(bytes(dst), bytes(b), row*size, k)
+		return 2
+	}
+	copyPanelAVX2(bytes(dst), bytes(b), row*size, k)
+	return 1
 }
 
 // transposePanel packs a panel of w columns that are contiguous and col apart.
 func transposePanel[T Float](dst, b []T, col, w int) {
 	nr := panel[T]()
-	half, k := nr/2, len(dst)/nr
-	full := k / half * half
+	lanes, k := transposeLanes[T](), len(dst)/nr
+	full := k / lanes * lanes
 	if full > 0 {
-		transposeStrip(dst, nr, b, col, min(w, half), full)
-		if w > half {
-			transposeStrip(dst[half:], nr, b[half*col:], col, w-half, full)
+		for at := 0; at < w; at += lanes {
+			transposeStrip(dst[at:], nr, b[at*col:], col, min(w-at, lanes), full)
 		}
 	}
 	if w < nr { // the columns that are missing
@@ -58,20 +77,33 @@ func transposePanel[T Float](dst, b []T, col, w int) {
 	packPanel(dst, b, 1, col, w, full)
 }
 
-// transposeStrip sets dst[q*to+i] = src[i*col+q] for q < k, a positive multiple of a register's width, and i < w; up to the
-// full width of a register it repeats the last column.
+// transposeLanes is the side of the squares in which the kernels transpose.
+func transposeLanes[T Float]() int {
+	if wide {
+		return panel[T]()
+	}
+	return panel[T]() / 2
+}
+
+// transposeStrip sets dst[q*to+i] = src[i*col+q] for q < k, a positive multiple of transposeLanes, and i < w; the elements
+// i up to transposeLanes it sets to anything.
 func transposeStrip[T Float](dst []T, to int, src []T, col, w, k int) {
-	if size := int(unsafe.Sizeof(dst[0])); size == 4 {
+	switch size := int(unsafe.Sizeof(dst[0])); {
+	case wide && size == 4:
+		transposeAVX512F32(bytes(dst), 4*to, bytes(src), 4*col, w, k)
+	case wide:
+		transposeAVX512F64(bytes(dst), 8*to, bytes(src), 8*col, w, k)
+	case size == 4:
 		transposeAVX2F32(bytes(dst), 4*to, bytes(src), 4*col, w, k)
-	} else {
+	default:
 		transposeAVX2F64(bytes(dst), 8*to, bytes(src), 8*col, w, k)
 	}
 }
 
 // transposeRows lays out rows × k elements of A, contiguous in columns of stride col, by rows of stride to; rows of dst are
-// at least k elements and a register's width long.
+// at least k elements long, and a multiple of transposeLanes.
 func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {
-	lanes := panel[T]() / 2
+	lanes := transposeLanes[T]()
 	full := rows / lanes * lanes
 	if full > 0 {
 		for q := 0; q < k; q += lanes {

@@ -57,13 +57,10 @@ func dots4[T Float](a, b0, b1, b2, b3 []T) [4]T {
 	return [4]T{s0, s1, s2, s3}
 }
 
-// copyPanel packs a full panel whose rows are contiguous, copyTwoPanels two of them side by side.
-func copyPanel[T Float](dst, b []T, row int) { packPanel(dst, b, row, 1, panel[T](), 0) }
-
-func copyTwoPanels[T Float](dst, b []T, row int) {
-	half := len(dst) / 2
-	copyPanel(dst[:half], b, row)
-	copyPanel(dst[half:], b[panel[T]():], row)
+// copyPanels packs full panels whose rows are contiguous, as many of them as go side by side, at most n, and says how many.
+func copyPanels[T Float](dst, b []T, row, k, n int) int {
+	packPanel(dst[:k*panel[T]()], b, row, 1, panel[T](), 0)
+	return 1
 }
 
 // transposePanel packs a panel of w columns that are contiguous and col apart.

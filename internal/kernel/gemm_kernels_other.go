@@ -8,7 +8,6 @@ func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
 
 // There is no portable form of these: nothing calls them unless accelerated.
 func multiplyDots[T Float](g *Gemm[T])                                {}
-func copyPanel[T Float](dst, b []T, row int)                          {}
-func copyTwoPanels[T Float](dst, b []T, row int)                      {}
+func copyPanels[T Float](dst, b []T, row, k, n int) int               { return 1 }
 func transposePanel[T Float](dst, b []T, col, w int)                  {}
 func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {}

@@ -8,36 +8,59 @@ package kernel
 //	for each depth block k of K                              (one, up to maxDepth)
 //	    for each group of panels of B       packed group: at most groupBytes, half the second-level cache
 //	        for each chunk of rows of A     chunk: at most chunkBytes, a quarter of it
-//	            the micro-kernel: for each panel, for each tile of six rows
+//	            the micro-kernel: for each panel or two, for each tile of rows
 //
 // Every element sees its k in ascending order whatever the cut, so the cut is free to change and results do not.
 
 const (
-	tileRows   = 6         // rows of a full tile
-	maxDepth   = 1024      // the longest k the micro-kernel runs in one pass
-	groupBytes = 256 << 10 // packed panels of B in use at a time
-	chunkBytes = 128 << 10 // rows of A in use at a time
-	blockBytes = 1 << 20   // rows of A transposed at a time
-	hotBytes   = 64 << 10  // finished elements of C that wait for the rest of their epilogue
-	maxPanels  = 32        // of a group and
-	maxRows    = 384       // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
-	partWork   = 1 << 21   // multiply-adds a part should have at least: some 40 µs
-	partRows   = 512       // rows of a part at most, so that large products have parts in both directions
-	partCols   = 256       // columns of a part of a tall product at least, if there are that many
-	partPanels = 4         // and panels of any
-	widePanels = 12        // groups and parts of products of up to three rows, whose tiles are wider, are multiples of so many panels
-	wideDepth  = 320       // their k, if they are packed: so many panels of it fit into groupBytes
+	tileRows      = 6         // rows of a full tile of the narrow kernels
+	maxDepth      = 1024      // the longest k the micro-kernel runs in one pass
+	maxGroupBytes = 512 << 10 // packed panels of B in use at a time, at most
+	blockBytes    = 1 << 20   // rows of A transposed at a time
+	hotBytes      = 64 << 10  // finished elements of C that wait for the rest of their epilogue
+	maxPanels     = 32        // of a group and
+	maxRows       = 384       // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
+	partWork      = 1 << 21   // multiply-adds a part should have at least: some 40 µs
+	partRows      = 512       // rows of a part at most, so that large products have parts in both directions
+	partCols      = 256       // columns of a part of a tall product at least, if there are that many
+	partPanels    = 4         // and panels of any
 )
 
-// Where one way begins to beat another; variables for the benchmarks that found them.
+// blocking is what the cut depends on beside the product: the kernels in use, and where for them one way begins to beat another.
+type blocking struct {
+	tileRows   int // rows of a full tile
+	groupBytes int // packed panels of B in use at a time
+	chunkBytes int // rows of A in use at a time
+	widePanels int // groups and parts of products of up to three rows, whose tiles are wider, are multiples of so many panels
+	wideDepth  int // their k, if they are packed: so many panels of it fit into groupBytes
+
+	maxSwapRows       int // rows of A up to which it is A, not B, that is transposed
+	maxDirectRows     int // rows of A up to which B is read where it lies
+	maxDirectDepth    int // and the k up to which several tiles of rows find its panel still in the second-level cache
+	maxDirectCols     int // columns up to which such a product needs no plan
+	minTransposeCols  int // columns of C from which a transposed A is laid out by rows
+	minTransposeDepth int // and the k from which
+}
+
+// Variables for the benchmarks that found them.
 var (
-	maxSwapRows       = 64  // rows of A up to which it is A, not B, that is transposed
-	maxDirectRows     = 32  // rows of A up to which B is read where it lies
-	maxDirectDepth    = 400 // and the k up to which several tiles of rows find its panel still in the second-level cache
-	maxDirectCols     = 512 // columns up to which such a product needs no plan
-	minTransposeCols  = 64  // columns of C from which a transposed A is laid out by rows
-	minTransposeDepth = 48  // and the k from which
+	narrowBlocking = blocking{
+		tileRows: tileRows, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
+		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxDirectCols: 512, minTransposeCols: 64, minTransposeDepth: 48,
+	}
+	wideBlocking = blocking{
+		tileRows: 12, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
+		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxDirectCols: 512, minTransposeCols: 64, minTransposeDepth: 48,
+	}
 )
+
+// blocks is the blocking for the kernels in use.
+func blocks() *blocking {
+	if wide {
+		return &wideBlocking
+	}
+	return &narrowBlocking
+}
 
 // plan says how a Gemm is cut: into downs × acrosses parts, and each part into blocks.
 type plan struct {
@@ -56,41 +79,41 @@ type plan struct {
 }
 
 func (g *Gemm[T]) plan() plan {
-	nr := panel[T]()
+	nr, at := panel[T](), blocks()
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
 	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
-	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= maxSwapRows && g.N > 3
-	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > maxDirectRows)
+	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= at.maxSwapRows && g.N > 3
+	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > at.maxDirectRows)
 	most := maxDepth
 	if p.dots {
 		most = g.K
 	} else if p.packB && g.M <= 3 {
-		most = wideDepth
-	} else if !p.swap && !p.packB && g.Packed == nil && g.M > tileRows {
-		most = maxDirectDepth
+		most = at.wideDepth
+	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows {
+		most = at.maxDirectDepth
 	}
 	if g.K > most {
 		blocks := (g.K + most - 1) / most
 		p.depth = roundUp((g.K+blocks-1)/blocks, 16)
 	}
 	depth := max(p.depth, 1)
-	p.group = min(max(groupBytes/(64*depth), 1), maxPanels) * nr
+	p.group = min(max(at.groupBytes/(64*depth), 1), maxPanels) * nr
 	if g.M <= 3 {
-		p.group = max(p.group/(widePanels*nr), 1) * widePanels * nr
+		p.group = max(p.group/(at.widePanels*nr), 1) * at.widePanels * nr
 	}
-	rows := min(max(chunkBytes/(size*depth), 1), maxRows)
+	rows := min(max(at.chunkBytes/(size*depth), 1), maxRows)
 	if p.swap || g.Epilogue.finishes() {
 		rows = min(rows, hotBytes/(size*p.group)) // C is read again
 	}
-	p.chunk = roundUp(rows, tileRows)
-	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= minTransposeCols && depth >= minTransposeDepth {
+	p.chunk = roundUp(rows, at.tileRows)
+	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= at.minTransposeCols && depth >= at.minTransposeDepth {
 		p.packA = true
 		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
 		if p.rowStride/nr%2 == 0 {
 			p.rowStride += nr
 		}
-		p.block = blockBytes / (size * p.rowStride) / tileRows * tileRows
+		p.block = blockBytes / (size * p.rowStride) / at.tileRows * at.tileRows
 	}
 
 	// Parts: columns are cut first, as each part packs its own columns of B; rows only when a part of partCols columns
@@ -101,16 +124,16 @@ func (g *Gemm[T]) plan() plan {
 		align := nr
 		switch {
 		case p.swap:
-			align = tileRows
+			align = at.tileRows
 		case g.M <= 3:
-			align = widePanels * nr
+			align = at.widePanels * nr
 		}
 		p.cols = roundUp(max((g.N+want-1)/want, partPanels*nr), align)
 		if g.Epilogue.ColSums == nil && p.cols < partCols && g.M > 2*partRows {
 			p.cols = min(partCols, roundUp(g.N, align))
 		}
 		if per := p.cols * max(g.K, 1); g.Epilogue.ColSums == nil && g.M > partRows && g.M*per > partWork {
-			p.rows = roundUp(min(partRows, max(partWork/per, 96)), tileRows)
+			p.rows = roundUp(min(partRows, max(partWork/per, 96)), at.tileRows)
 		}
 	}
 	p.acrosses = (g.N + p.cols - 1) / p.cols

@@ -49,12 +49,8 @@ func packPanels[T Float](dst, b []T, row, col, k, n int) {
 	nr := panel[T]()
 	for j := 0; j < n; {
 		switch d, s := dst[j*k:], b[j*col:]; {
-		case accelerated && col == 1 && n-j >= 2*nr:
-			copyTwoPanels(d[:2*k*nr], s, row)
-			j += 2 * nr
 		case accelerated && col == 1 && n-j >= nr:
-			copyPanel(d[:k*nr], s, row)
-			j += nr
+			j += nr * copyPanels(d, s, row, k, (n-j)/nr)
 		case accelerated && row == 1:
 			transposePanel(d[:k*nr], s, col, min(nr, n-j))
 			j += nr
@@ -84,11 +80,11 @@ func packPanel[T Float](dst, b []T, row, col, w, k0 int) {
 	}
 }
 
-// packBuffer is the memory of a part that runs: what it packs and what its activation needs. There are as many as parts have ever run at the same time; a buffer
-// that has just been used is used next, as it is still in cache.
+// packBuffer is the memory of a part that runs: what it packs and what its activation needs. There are as many as parts have
+// ever run at the same time; a buffer that has just been used is used next, as it is still in cache.
 type packBuffer struct {
-	b [groupBytes / 8]float64 // panels of B
-	a [blockBytes / 8]float64 // rows of A
+	b [maxGroupBytes / 8]float64 // panels of B
+	a [blockBytes / 8]float64    // rows of A
 	t actScratch[float64]
 }
 
@@ -116,7 +112,7 @@ func giveBackPackBuffer(b *packBuffer) {
 
 // panels and rows are the buffer's two halves as elements of type T.
 func panels[T Float](b *packBuffer) []T {
-	return unsafe.Slice((*T)(unsafe.Pointer(&b.b)), groupBytes/64*panel[T]())
+	return unsafe.Slice((*T)(unsafe.Pointer(&b.b)), maxGroupBytes/64*panel[T]())
 }
 
 func rows[T Float](b *packBuffer) []T {
