@@ -134,7 +134,7 @@ type prologue struct {
 
 // prologueOf returns the prologue that all machines of a program share.
 func (s *State) prologueOf(p *Program) (*prologue, error) {
-	if p.tape.shared == 0 {
+	if p.tape.hoisted() == 0 { // its memory may be empty, as its values may
 		return nil, nil
 	}
 	s.prologues.Lock()
