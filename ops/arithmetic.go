@@ -184,6 +184,22 @@ func init() {
 			return nil
 		},
 	})
+	// x^½ stays: it is +0 at −0 and +Inf at −Inf, where √x is −0 and NaN. So does x⁰, which is the 1 that it should be at once.
+	rewrite(graph.Rule{
+		Name: "small-powers", Why: "x¹, x² and x⁻¹ need no logarithm", Root: PowDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			x, b := n.In(0), n.In(1)
+			switch {
+			case isScalar(b, 1):
+				return x
+			case isScalar(b, 2):
+				return Square(x)
+			case isScalar(b, -1):
+				return Reciprocal(x)
+			}
+			return nil
+		},
+	})
 	rewrite(graph.Rule{
 		Name: "neg-neg", Why: "−(−x) is x", Root: NegDef,
 		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {

@@ -150,13 +150,30 @@ func init() {
 		},
 	})
 	rewrite(graph.Rule{
+		Name: "log-one-minus-sigmoid", Why: "ln(1 − sigmoid(x)) = −softplus(x) does not underflow", Root: LogDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if c := m.Op(n.In(0), SubDef); c != nil && isScalar(c.In(0), 1) {
+				if s := m.Op(c.In(1), SigmoidDef); s != nil {
+					return Neg(Softplus(s.In(0)))
+				}
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
 		Name: "log1p", Why: "ln(1+x) loses every digit of a small x", Root: LogDef,
 		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
-			sum := m.Op(n.In(0), AddDef)
-			for i := range 2 {
-				if sum != nil && isScalar(sum.In(i), 1) {
-					return Log1p(sum.In(1 - i))
-				}
+			if x := plusOne(m, n.In(0)); x != nil {
+				return Log1p(x)
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "log1p-minus", Why: "ln(1−x) loses every digit of a small x", Root: LogDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if c := m.Op(n.In(0), SubDef); c != nil && isScalar(c.In(0), 1) {
+				return Log1p(Neg(c.In(1)))
 			}
 			return nil
 		},
@@ -170,4 +187,83 @@ func init() {
 			return nil
 		},
 	})
+	rewrite(graph.Rule{
+		Name: "expm1", Why: "eˣ − 1 loses every digit of a small x", Root: SubDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if e := m.Op(n.In(0), ExpDef); e != nil && isScalar(n.In(1), 1) {
+				return Expm1(e.In(0))
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "expm1-plus", Why: "eˣ + (−1) loses every digit of a small x", Root: AddDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			for i := range 2 {
+				if e := m.Op(n.In(i), ExpDef); e != nil && isScalar(n.In(1-i), -1) {
+					return Expm1(e.In(0))
+				}
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "sigmoid", Why: "1/(1+e⁻ˣ) underflows early, and its gradient is NaN where e⁻ˣ overflows", Root: DivDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if isScalar(n.In(0), 1) {
+				return sigmoidOf(m, n.In(1))
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "sigmoid-reciprocal", Why: "as the row above, where the quotient is written as a reciprocal", Root: ReciprocalDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node { return sigmoidOf(m, n.In(0)) },
+	})
+	rewrite(graph.Rule{
+		Name: "erfc", Why: "1 − erf(x) loses every digit for large x", Root: SubDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if e := m.Op(n.In(1), ErfDef); e != nil && isScalar(n.In(0), 1) {
+				return Erfc(e.In(0))
+			}
+			return nil
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "sqrt-square", Why: "√(x²) overflows for large x, and its gradient is NaN at 0; |x| is neither", Root: SqrtDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if s := m.Op(n.In(0), MulDef); s != nil && s.In(0) == s.In(1) {
+				return Abs(s.In(0))
+			}
+			return nil
+		},
+	})
+
+	// Popular rewrites that are not among these, because they change what IEEE 754 says: ln(eˣ) to x and e^(ln x) to x (infinities,
+	// and NaN for negative x), (√x)² to x, ln(xʸ) to y·ln x, √x·√y to √(xy), a/√b to a·rsqrt(b). 1/√x stays as it is since RSqrt is no
+	// more exact, √(x²+y²) since Hypot is slow, max(x, 0) since its gradient at 0 is another one than ReLU's.
+}
+
+// plusOne returns x of 1 + x, else nil.
+func plusOne(m *graph.Match, n *graph.Node) *graph.Node {
+	if sum := m.Op(n, AddDef); sum != nil {
+		for i := range 2 {
+			if isScalar(sum.In(i), 1) {
+				return sum.In(1 - i)
+			}
+		}
+	}
+	return nil
+}
+
+// sigmoidOf returns sigmoid(x) for the denominator 1 + e⁻ˣ, else nil.
+func sigmoidOf(m *graph.Match, denominator *graph.Node) *graph.Node {
+	e := plusOne(m, denominator)
+	if e == nil || m.Op(e, ExpDef) == nil {
+		return nil
+	}
+	if x := m.Op(e.In(0), NegDef); x != nil {
+		return Sigmoid(x.In(0))
+	}
+	return Sigmoid(Neg(e.In(0)))
 }

@@ -32,8 +32,39 @@ var ruleCases = map[string]struct {
 		return ops.Log(s), s
 	},
 		-5, 5, []float64{800, 1000, -1e4}, func(x []float64, i int) float64 { return x[i] }, false},
+	"log-one-minus-sigmoid": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		s := ops.Sigmoid(x)
+		return ops.Log(ops.Sub(ops.Scalar(x, 1), s)), s
+	}, -5, 1, []float64{40, 1000, 1e4}, func(x []float64, i int) float64 { return -x[i] }, false},
+	"log1p-minus": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		c := ops.Sub(ops.Scalar(x, 1), x)
+		return ops.Log(c), c
+	}, -5, 0.5, []float64{1e-20, -1e-30, 3e-18}, func(x []float64, i int) float64 { return -x[i] }, false},
+	"expm1": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		e := ops.Exp(x)
+		return ops.Sub(e, ops.Scalar(x, 1)), e
+	}, -5, 5, []float64{1e-20, -1e-30, 3e-18}, func(x []float64, i int) float64 { return x[i] }, false},
+	"expm1-plus": {func(x *graph.Node) (*graph.Node, *graph.Node) { e := ops.Exp(x); return ops.AddScalar(e, -1), e },
+		-5, 5, []float64{1e-20, -1e-30, 3e-18}, func(x []float64, i int) float64 { return x[i] }, false},
+	"sigmoid": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		d := ops.AddScalar(ops.Exp(ops.Neg(x)), 1)
+		return ops.Div(ops.Scalar(x, 1), d), d
+	}, -5, 5, []float64{-710, -712, -715}, func(x []float64, i int) float64 { return math.Exp(x[i]) }, false},
+	"sigmoid-reciprocal": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		d := ops.AddScalar(ops.Exp(x), 1) // of −x
+		return ops.Reciprocal(d), d
+	}, -5, 5, []float64{710, 712, 715}, func(x []float64, i int) float64 { return math.Exp(-x[i]) }, false},
+	"erfc": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		e := ops.Erf(x)
+		return ops.Sub(ops.Scalar(x, 1), e), e
+	},
+		-3, 3, []float64{7, 10, 25}, func(x []float64, i int) float64 { return math.Erfc(x[i]) }, false},
+	"sqrt-square": {func(x *graph.Node) (*graph.Node, *graph.Node) { s := ops.Square(x); return ops.Sqrt(s), s },
+		-9, 9, []float64{0, -1e200, 1e-200}, func(x []float64, i int) float64 { return math.Abs(x[i]) }, false},
 	"mul-one": {func(x *graph.Node) (*graph.Node, *graph.Node) { return ops.Scale(x, 1), nil }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
 	"div-one": {func(x *graph.Node) (*graph.Node, *graph.Node) { return ops.Div(x, x.Graph().Full(x.DType(), 1)), nil }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
+	"small-powers": {func(x *graph.Node) (*graph.Node, *graph.Node) { return ops.PowScalar(x, 2), nil },
+		-9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
 	"neg-neg": {func(x *graph.Node) (*graph.Node, *graph.Node) { n := ops.Neg(x); return ops.Neg(n), n }, -9, 9, []float64{inf, nan, math.Copysign(0, -1)}, nil, true},
 	"not-not": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		return ops.Not(ops.Not(ops.Less(x, ops.Scalar(x, 0)))), nil
@@ -187,6 +218,22 @@ func plain(t failer, root, in *graph.Node, x graph.Array) graph.Array {
 		values[n] = call.Out[0]
 	}
 	return values[root]
+}
+
+// Powers of 1, 2 and −1 are no powers any more, at special values as at others.
+func TestSmallPowers(t *testing.T) {
+	for b, want := range map[float64]func(x float64) float64{1: func(x float64) float64 { return x }, 2: func(x float64) float64 { return x * x }, -1: func(x float64) float64 { return 1 / x }} {
+		for _, dtype := range floatTypes {
+			x := array(dtype, []int{9}, 0, math.Copysign(0, -1), inf, -inf, nan, 3, -0.7, 1e-30, 1e30)
+			got := compute(t, func(n []*graph.Node) *graph.Node { return ops.PowScalar(n[0], b) }, x)
+			same(t, "power", got, dtype, x.Shape, 0, func(i []int) float64 { return want(at(x, i...)) })
+			for i := range x.Len() { // and math.Pow says the same
+				if v := x.At(i); !close(dtype, got.At(i), math.Pow(v, b), 1) {
+					t.Errorf("%v to the %v is %v", v, b, got.At(i))
+				}
+			}
+		}
+	}
 }
 
 // Rules look at the patterns only: neighbours of the pattern stay.
