@@ -82,12 +82,13 @@ func TestStraightThrough(t *testing.T) {
 			return []*graph.Node{ops.Mul(dy, ops.Square(in[0]))}
 		})
 		first := autodiff.Grad(ops.Sum(ops.Scale(y, 3)), n[0])[0] // 3x²
-		return []*graph.Node{y, first, autodiff.Grad(ops.Sum(first), n[0])[0]}
+		forward := autodiff.JVP(ops.Sum(ops.Scale(y, 3)), n[:1], []*graph.Node{n[0]})
+		return []*graph.Node{y, first, autodiff.Grad(ops.Sum(first), n[0])[0], forward}
 	}, x).run()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range [][]float64{{0, 1, 1}, {0.75, 0.1875, 12}, {-3, 1.5, 12}} {
+	for i, want := range [][]float64{{0, 1, 1}, {0.75, 0.1875, 12}, {-3, 1.5, 12}, {3 * (-0.125 + 0.015625 + 8)}} { // the last one forward, Σ 3x²·x
 		for k, w := range want {
 			if outs[i].At(k) != w {
 				t.Errorf("order %d, element %d: %v, want %v", i, k, outs[i].At(k), w)

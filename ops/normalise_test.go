@@ -238,6 +238,52 @@ func TestNormalisationFarFromZero(t *testing.T) {
 	}
 }
 
+// Gradients in float32 keep their digits, tiny and huge operands alike: within 4ε of the largest, of what the same operands give in
+// float64, and what the rounding of the mean adds where they lie far from 0 and close together.
+func TestNormalisationGradientsInFloat32(t *testing.T) {
+	for _, c := range []struct{ centre, spread, epsilon float64 }{{0, 1, 1e-5}, {1000, 1, 1e-5}, {-50, 0.01, 1e-5}, {0, 1e-12, 1e-5}, {0, 1e8, 1e-5}, {0, 1e-3, 0}} {
+		for name, f := range map[string]func(x, w *graph.Node) *graph.Node{
+			"layer": func(x, w *graph.Node) *graph.Node { return ops.LayerNorm(x, 1, nil, nil, c.epsilon) },
+			"batch": func(x, w *graph.Node) *graph.Node { return ops.BatchNorm(x, 0, nil, nil, ops.Running{}, c.epsilon) },
+			"group": func(x, w *graph.Node) *graph.Node { return ops.GroupNorm(x, 1, nil, nil, c.epsilon) },
+		} {
+			var results [2][]graph.Array
+			x, w := graph.NewArray(graph.Float32, 8, 64), graph.NewArray(graph.Float32, 8, 64)
+			for i := range x.Len() {
+				x.SetAt(i, c.centre+c.spread*math.Sin(float64(i*i)))
+				w.SetAt(i, math.Cos(float64(i*i*i)))
+			}
+			for k, dtype := range floatTypes {
+				wide, weights := graph.NewArray(dtype, 8, 64), graph.NewArray(dtype, 8, 64)
+				wide.CopyFrom(x)
+				weights.CopyFrom(w)
+				outs, err := express(func(n []*graph.Node) []*graph.Node {
+					y := f(n[0], n[1])
+					return append(autodiff.Grad(ops.Sum(ops.Mul(y, n[1])), n[0]), y)
+				}, wide, weights).run()
+				if err != nil {
+					t.Fatal(err)
+				}
+				results[k] = outs
+			}
+			for k, what := range []string{"gradient", "value"} {
+				got, want := results[0][k], results[1][k]
+				largest, worst := 0.0, 0.0
+				for i := range want.Len() {
+					largest = math.Max(largest, math.Abs(want.At(i)))
+					if d := math.Abs(got.At(i) - want.At(i)); !(d <= worst) {
+						worst = d
+					}
+				}
+				bound := 0x1p-23 * (4 + 0.7*math.Abs(c.centre)/c.spread) // half an ε of the mean, in units of the deviation
+				if !(worst <= bound*largest) {
+					t.Errorf("%s norm, %+v: the %s is off by %.3g of the largest, allowed %.3g", name, c, what, worst/largest, bound)
+				}
+			}
+		}
+	}
+}
+
 // What does not fit is said when the expression is built, or for the size of a batch when it runs.
 func TestNormalisationErrors(t *testing.T) {
 	g := graph.New()

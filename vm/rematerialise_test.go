@@ -139,12 +139,21 @@ func TestMemoryGrowsAsTheRoot(t *testing.T) {
 	}
 }
 
-// What acts outside the tape acts once; an unused mark, one of a leaf, and one under a mode that is not compiled change nothing.
+// What acts outside the tape acts once, and what the commit phase reads is kept for it; an unused mark, one of a leaf, and one under a mode that is not compiled change nothing.
 func TestMarksOfOtherThings(t *testing.T) {
 	g := graph.New()
 	x := g.Input("x", graph.Float64, 4)
 	y := ops.Print(ops.Exp(ops.Checkpoint(x)), "once")
 	ops.Checkpoint(ops.Sin(y))
+	v := g.Variable("v", graph.Float64, graph.Zeros())
+	early := ops.Softmax(y, 0)
+	w := g.Variable("w", graph.Float64, graph.Zeros(), 1)
+	for _, u := range [][2]*graph.Node{{v, ops.Max(early)}, {w, ops.Reshape(ops.Sum(early), 1)}} { // two programs in the commit phase
+		if err := g.Assign(u[0], ops.Add(ops.Scale(u[0], 0.5), u[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	y = ops.Add(ops.Add(ops.Square(early), v), w)
 	z := ops.ByMode(ops.Checkpoint(ops.Tanh(y)), ops.Tanh(y))
 	z = ops.Tanh(ops.Checkpoint(ops.Sin(ops.Reshape(ops.Sin(z), 2, 2))))
 	dx := autodiff.Grad(ops.Sum(z), x)[0]
@@ -165,8 +174,8 @@ func TestMarksOfOtherThings(t *testing.T) {
 			t.Fatal(err)
 		}
 		run(t, m)
-		v, _ := m.Value(dx)
-		if got := fmt.Sprint(v.Float64s()); want == "" {
+		d, _ := m.Value(dx)
+		if got := fmt.Sprint(d.Float64s(), s.Snapshot()); want == "" {
 			want = got
 		} else if got != want {
 			t.Errorf("%s, without the pass %s\n%v", got, want, p)
