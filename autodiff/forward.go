@@ -9,9 +9,10 @@ import (
 // dxᵢ, which has wrtᵢ's type, or is nil where it stands still. y may have any shape. Forward mode costs about as much as y itself, however many
 // elements y has; reverse mode (VJP) does so however many wrt has.
 //
-// An operator's forward rule is its Def.JVP. Where it has none, the rule follows from its VJP, which is linear in the cotangent u:
-// J·dx is the VJP, with seed dx, of the function u ↦ uᵀ·J. So whatever has gradients of second order has forward derivatives too. By this
-// ⟨JVP(dx), u⟩ = ⟨dx, VJP(u)⟩ holds also where an operator states another gradient than its function's.
+// An operator's forward rule is its Def.JVP. Where it has none, the rule follows from its VJP: that of an elementwise operator is its own
+// transpose; any other is linear in the cotangent u, and J·dx is the VJP, with seed dx, of the function u ↦ uᵀ·J. So whatever has gradients of
+// second order has forward derivatives too. By this ⟨JVP(dx), u⟩ = ⟨dx, VJP(u)⟩ holds also where an operator states another gradient than
+// its function's.
 //
 // The errors are those of Grad: y or wrt not of a float type, tangents that are not of their node's type, an operator without a
 // gradient, and, unless Options.AllowUnused is set, a y on which no tangent has an effect.
@@ -132,6 +133,19 @@ func (f *forward) node(n *graph.Node) error {
 			}
 			return nil
 		}
+	case isDiagonal(n, dx):
+		for i := range dx {
+			if dx[i] == nil {
+				continue
+			}
+			g, err := cotangents(n, dx[i])
+			if err != nil {
+				return err
+			}
+			if g[i] != nil {
+				sumInto(&dy, g[i])
+			}
+		}
 	default:
 		parts, err := transposed(n, dx, f.rule)
 		if err != nil {
@@ -147,6 +161,16 @@ func (f *forward) node(n *graph.Node) error {
 		sumInto(&f.tangent[n.ID()], dy)
 	}
 	return nil
+}
+
+// isDiagonal reports whether n is elementwise in what moves: a diagonal Jacobian is its own transpose, so VJP is the forward rule too.
+func isDiagonal(n *graph.Node, dx []*graph.Node) bool {
+	for i, x := range n.Inputs() {
+		if dx[i] != nil && !x.Type().Identical(n.Type()) {
+			return false
+		}
+	}
+	return n.Def().Pointwise != nil
 }
 
 // anyCotangent stands for the cotangent of a node where only the linear map from it counts. It has no kernel: a program that

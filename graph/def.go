@@ -25,7 +25,7 @@ type Def struct {
 	// JVP is the forward-mode rule: given a node of this operator and the tangents of its operands, it returns the tangent of its
 	// result, of the result's type. A nil entry means that the operand does not move, a nil result that n does not. Without a JVP the
 	// rule follows from VJP, at the same cost for most operators; one is wanted where VJP is not linear in dy, or offers no gradient
-	// of its own.
+	// of its own, or where a Pointwise has a VJP that is not elementwise.
 	JVP func(n *Node, dx []*Node) *Node
 
 	// Pointwise, if set, gives the operator over blocks of elements, so that the compiler can fuse it.

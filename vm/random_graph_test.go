@@ -311,7 +311,7 @@ func (r *randomGraph) sizeOf(d graph.Dim) int {
 		if _, err := fmt.Sscanf(d.String(), "n%d", &least); err != nil {
 			r.t.Fatalf("%v: %v", d, err)
 		}
-		r.size[d] = least + rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(r.t, "size")
+		r.size[d] = least + sampled(r, []int{0, 0, 0, 1, 1, 3, 3, 13})
 		r.sized = append(r.sized, r.leaf(graph.TypeOf(r.dtype, d), nil))
 	}
 	size, err := d.Eval(r.size)

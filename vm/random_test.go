@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -34,68 +33,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The error of rounding is bounded by what roundings do: the reference interpreter computes the graph again and again in float64 with every
-// result of every operator off by a random unit in the last place of the element type, and what that changes an output by, times
-// roundings, is how far a program may be off there. So the bound follows the condition of each element of each graph: it is wide only where
-// cancellation or a pole makes it so. Kernels may be off by a few units each, sums by one for each term in the worst case, and a few trials see
-// less than the worst case; the factor covers these.
+// The error of rounding is bounded by what roundings do (reference.Roundings): so the bound follows the condition of each element of each
+// graph. Kernels may be off by a few units each, sums by one for each term in the worst case, and a few trials see less than the
+// worst case; the factor covers these.
 const (
 	trials    = 4
-	roundings = 64
+	roundings = 16
 )
 
-// bounds are the reference values of nodes and how far a float computation of dtype may be from them.
+// bounds are the reference values of nodes and how far a computation in the graph's float type may be from them.
 func (r *randomGraph) bounds(env reference.Env, nodes []*graph.Node) (want []graph.Array, bound [][]float64, err error) {
-	if want, err = reference.Eval(env, nodes...); err != nil {
-		return nil, nil, err
-	}
 	unit, smallest := 0x1p-53, 0x1p-1022
 	if r.dtype == graph.Float32 {
 		unit, smallest = 0x1p-24, 0x1p-126
 	}
-	for _, w := range want {
-		b := make([]float64, w.Len())
+	want, bound, err = reference.Roundings(env, unit, trials, nodes...)
+	for i, b := range bound {
 		for k := range b {
-			b[k] = math.Abs(w.At(k))*unit + smallest
-		}
-		bound = append(bound, b)
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	env.Visit = func(_ *graph.Node, _, out []graph.Array) error {
-		for _, a := range out {
-			if a.DType != graph.Float64 {
-				continue
-			}
-			for i, v := range a.F64() {
-				if v = v * (1 + 2*unit*(2*random.Float64()-1)); r.dtype == graph.Float64 {
-					v = math.Nextafter(v, math.Inf(1-2*random.IntN(2)))
-				}
-				a.F64()[i] = v
-			}
-		}
-		return nil
-	}
-	for range trials {
-		got, err := reference.Eval(env, nodes...)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i := range got {
-			for k := range bound[i] {
-				d := math.Abs(got[i].At(k) - want[i].At(k))
-				if math.IsNaN(d) {
-					d = math.Inf(1)
-				}
-				bound[i][k] = max(bound[i][k], d)
-			}
+			b[k] = roundings * (b[k] + unit*math.Abs(want[i].At(k)) + smallest)
 		}
 	}
-	for _, b := range bound {
-		for k := range b {
-			b[k] *= roundings
-		}
-	}
-	return want, bound, nil
+	return want, bound, err
 }
 
 func (r *randomGraph) env() reference.Env {
