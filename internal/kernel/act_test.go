@@ -23,7 +23,7 @@ var actAccuracy = []struct {
 	{"elu", ActELU, forward, 3, 3, func(z *big.Float) *big.Float { return refELU(z, actAlpha) }, nil, -inf, inf},
 	{"selu", ActSELU, forward, 3, 3, refSELU, nil, -inf, inf},
 	{"swish", ActSwish, forward, 4, 4, func(z *big.Float) *big.Float { return refMul(z, refSigmoid(refMul(z, ref(actAlpha)))) }, eighth, -big32, big32},
-	{"gelu", ActGELU, forward, 3, 3, func(z *big.Float) *big.Float { return refMul(z, refCDF(z)) }, eighth, -big32, inf},
+	{"gelu", ActGELU, forward, 5, 5, func(z *big.Float) *big.Float { return refMul(z, refCDF(z)) }, eighth, -big32, inf},
 	{"gelutanh", ActGELUTanh, forward, 8, 8, func(z *big.Float) *big.Float { return refMul(z, refSigmoid(refGELUArgument(z))) }, eighth, -big32, inf},
 
 	{"elu' in", ActELU, fromInput, 3, 3, func(z *big.Float) *big.Float { return refELUSlope(z, 1, actAlpha) }, nil, -inf, inf},
@@ -35,7 +35,7 @@ var actAccuracy = []struct {
 		t := refMul(z, ref(actAlpha))
 		return refMul(refSigmoid(t), refAdd(ref(1), refMul(t, refSigmoid(refNeg(t)))))
 	}, quarter, -big32, big32},
-	{"gelu' in", ActGELU, fromInput, 3, 3, func(z *big.Float) *big.Float {
+	{"gelu' in", ActGELU, fromInput, 5, 5, func(z *big.Float) *big.Float {
 		density := refQuo(refExp(refMul(ref(-0.5), refMul(z, z))), refZero().Sqrt(refMul(ref(2), refPi)))
 		return refAdd(refCDF(z), refMul(z, density))
 	}, quarter, -9, 9},
@@ -207,6 +207,74 @@ func actEveryLength[T Float](t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// gelu and its derivative keep their relative accuracy far below 0, to z²ε.
+func TestGELUFarOut(t *testing.T) {
+	var x []float64
+	for z := -0.25; z > -37; z -= 0.173 {
+		x = append(x, z)
+	}
+	for _, a := range actAccuracy {
+		if a.act != ActGELU {
+			continue
+		}
+		want := references64(a.exact, x)
+		eachSet(t, func(t *testing.T) {
+			y := make([]float64, len(x))
+			applyAct(a.act, a.form, y, x)
+			for i, z := range x {
+				if z < -9 { // beyond the reference's digits
+					want[i] = farGELU(z, a.form)
+				}
+				w, _ := want[i].Float64()
+				if near := a.form == fromInput && math.Abs(z+0.75) < 0.2; !near && !(math.Abs(y[i]-w) <= (8+z*z)*0x1p-52*math.Abs(w)) {
+					t.Errorf("%s at %v: %v, want %v", a.name, z, y[i], w)
+				}
+			}
+		})
+	}
+}
+
+// farGELU is gelu or its derivative for z < −9 by the continued fraction Φ(−s) = φ(s)/(s + 1/(s + 2/(s + 3/(s + …)))).
+func farGELU(z float64, form actForm) *big.Float {
+	s := ref(-z)
+	f := refZero()
+	for n := 200; n > 0; n-- {
+		f = refQuo(ref(float64(n)), refAdd(s, f))
+	}
+	density := refQuo(refExp(refMul(ref(-0.5), refMul(s, s))), refZero().Sqrt(refMul(ref(2), refPi)))
+	cdf := refQuo(density, refAdd(s, f))
+	if form == forward {
+		return refMul(ref(z), cdf)
+	}
+	return refAdd(cdf, refMul(ref(z), density))
+}
+
+// At ±Inf value and derivative are the limits.
+func TestActLimits(t *testing.T) {
+	eachSet(t, func(t *testing.T) { actLimits[float32](t); actLimits[float64](t) })
+}
+
+func actLimits[T Float](t *testing.T) {
+	for _, c := range []struct {
+		act                          Act
+		low, high, lowSlope, hiSlope float64
+	}{
+		{ActReLU, 0, inf, 0, 1}, {ActLeakyReLU, -inf, inf, actAlpha, 1}, {ActELU, -actAlpha, inf, 0, 1},
+		{ActSELU, -seluLambda * seluAlpha, inf, 0, seluLambda}, {ActTanh, -1, 1, 0, 0}, {ActSigmoid, 0, 1, 0, 0},
+		{ActSoftplus, 0, inf, 0, 1}, {ActSwish, 0, inf, 0, 1}, {ActGELU, 0, inf, 0, 1}, {ActGELUTanh, 0, inf, 0, 1}, {ActExp, 0, inf, 0, inf},
+	} {
+		x, y := []T{T(-inf), T(inf)}, make([]T, 2)
+		applyAct(c.act, forward, y, x)
+		if y[0] != T(c.low) || y[1] != T(c.high) {
+			t.Errorf("%T %v at ±Inf: %v, want %v and %v", y[0], c.act, y, c.low, c.high)
+		}
+		applyAct(c.act, fromInput, y, x)
+		if y[0] != T(c.lowSlope) || y[1] != T(c.hiSlope) {
+			t.Errorf("%T %v′ at ±Inf: %v, want %v and %v", y[0], c.act, y, c.lowSlope, c.hiSlope)
 		}
 	}
 }

@@ -67,11 +67,11 @@ func (m *Math) SoftplusSlopeOut(a, y V) V {
 	return m.Mul(m.Sub(m.shared(m.K(0), len(y)), e), a) // +0 at 0
 }
 
-// Swish is z·σ(βz), SwishSlope a·σ(t)(1 + t·σ(−t)) with t = βz.
-func (m *Math) Swish(z, beta V) V { return m.Mul(m.Sigmoid(m.Mul(z, beta)), z) }
+// Swish is z·σ(βz), 0 where σ is, SwishSlope a·σ(t)(1 + t·σ(−t)) with t = βz.
+func (m *Math) Swish(z, beta V) V { return m.gated(z, m.Sigmoid(m.Mul(z, beta))) }
 
 func (m *Math) SwishSlope(a, z, beta V) V {
-	t := m.Mul(z, beta)
+	t := m.Clamp(m.Mul(z, beta), -gateFar, gateFar)
 	plus, minus := m.logistic(t)
 	return m.Mul(m.Mul(m.MulAdd(minus, t, m.K(1)), plus), a)
 }
@@ -87,29 +87,38 @@ func (m *Math) logistic(t V) (plus, minus V) {
 }
 
 // GELU is z·Φ(z), GELUSlope a(Φ(z) + z·φ(z)) with the density φ(z) = e^(−z²/2)/√(2π).
-func (m *Math) GELU(z V) V { return m.Mul(m.normalCDF(z), z) }
-
-func (m *Math) GELUSlope(a, z V) V {
-	density := m.Mul(m.ExpNegative(m.Mul(m.Mul(z, z), m.K(-0.5))), m.K(1/math.Sqrt(2*math.Pi)))
-	return m.Mul(m.MulAdd(density, z, m.normalCDF(z)), a)
+func (m *Math) GELU(z V) V {
+	cdf, _ := m.normal(z)
+	return m.gated(z, cdf)
 }
 
-// normalCDF is Φ(z) = ½(1 + erf(z/√2)): with t = |z|/√2, for t < 1 by the polynomial of the error function, beyond by
-// ½erfc t = ½e^−Q(t) for z < 0 and 1 less that for z > 0, so that no digits of a small Φ cancel. Where erf would round to
-// ±1, Φ is 0 or 1.
-func (m *Math) normalCDF(z V) V {
-	small, large, limit := erf32, erfc32, 4.0
+func (m *Math) GELUSlope(a, z V) V {
+	z = m.Clamp(z, -gateFar, gateFar)
+	cdf, e := m.normal(z)
+	return m.Mul(m.MulAdd(m.Mul(e, m.K(1/math.Sqrt(2*math.Pi))), z, cdf), a)
+}
+
+// normal is Φ(z) and e^(−z²/2), both with a relative error of about z²ε at most: with s = |z|, Φ(−s) is e^(−s²/2)·P(w)/(s+k),
+// w = (s−k)/(s+k), and Φ(s) = 1 − Φ(−s).
+func (m *Math) normal(z V) (cdf, e V) {
+	c, k, largest := mills32, 2.75, 16.0
 	if m.Bits == 64 {
-		small, large, limit = erf64, erfc64, 6
+		c, k, largest = mills64, 3.5, 40
 	}
-	t := m.Mul(z, m.K(math.Sqrt2/2))
-	a := m.Abs(t)
-	e := m.expNormal(m.Neg(m.Polynomial(m.ClampAbove(a, limit), large)))
-	e = m.Where(m.Compare(NotGreaterEq, a, m.K(limit)), m.Mul(e, m.K(0.5))) // and NaN
-	far := m.Blend(m.Negative(z), m.Sub(m.shared(m.K(1), len(z)), e), e)
-	near := m.MulAdd(m.Polynomial(m.Mul(t, t), small), t, t)
-	near = m.MulAdd(near, m.shared(m.K(0.5), len(z)), m.K(0.5))
-	return m.Blend(m.Compare(Less, a, m.K(1)), far, near)
+	e = m.ExpNegative(m.Mul(m.Mul(z, z), m.K(-0.5)))
+	s := m.ClampAbove(m.Abs(z), largest)
+	r := m.Reciprocal(m.Add(s, m.K(k)))
+	w := m.Mul(m.Sub(s, m.K(k)), r)
+	tail := m.Mul(m.Mul(m.EvenOdd(w, m.Mul(w, w), c), r), e)
+	return m.Blend(m.Negative(z), m.Sub(m.shared(m.K(1), len(z)), tail), tail), e
+}
+
+// gateFar is where a gate has long been 0 or 1. Beyond, a product of z with what the gate leaves would be ∞·0.
+const gateFar = 1000
+
+// gated is z·gate, and 0 where the gate is closed, at −∞ too.
+func (m *Math) gated(z, gate V) V {
+	return m.Mul(m.Where(m.Compare(NotEqual, gate, m.K(0)), z), gate)
 }
 
 // The tanh form of gelu is ½z(1 + tanh w) = z·σ(2w) with 2w = z(geluA + geluB·z²).
@@ -120,10 +129,11 @@ const (
 
 // GELUTanh is z·σ(u), GELUTanhSlope a·σ(u)(1 + z·u′·σ(−u)), u = 2w.
 func (m *Math) GELUTanh(z V) V {
-	return m.Mul(m.Sigmoid(m.Mul(m.MulAdd(m.Mul(z, z), m.shared(m.K(geluB), len(z)), m.K(geluA)), z)), z)
+	return m.gated(z, m.Sigmoid(m.Mul(m.MulAdd(m.Mul(z, z), m.shared(m.K(geluB), len(z)), m.K(geluA)), z)))
 }
 
 func (m *Math) GELUTanhSlope(a, z V) V {
+	z = m.Clamp(z, -gateFar, gateFar)
 	square := m.Mul(z, z)
 	u := m.Mul(m.MulAdd(m.Copy(square), m.shared(m.K(geluB), len(z)), m.K(geluA)), z)
 	v := m.Mul(m.MulAdd(square, m.shared(m.K(3*geluB), len(z)), m.K(geluA)), z)
