@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/tapir-ml/tapir/autodiff/gradcheck"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/vm"
 	"github.com/tapir-ml/tapir/vm/reference"
 	"pgregory.net/rapid"
 )
@@ -26,13 +28,17 @@ type randomGraph struct {
 	symbolic bool
 	size     graph.Binding
 
+	mode vm.Mode
+
 	// Smooth graphs keep away from the kinks that samples name, also for what is computed; others do so only half the time.
 	smooth bool
 
+	exact  bool                        // a sample's values are taken as they are, as comparisons want that can be decided in either float type
 	values map[*graph.Node]graph.Array // of all leaves
-	leaves []*graph.Node               // of the float type
-	sized  []*graph.Node               // of which one for each symbol
-	masks  []*graph.Node               // booleans computed so far
+	drawn  map[*graph.Node]leaf
+	leaves []*graph.Node // of the float type
+	sized  []*graph.Node // of which one for each symbol
+	others []*graph.Node // values of other types computed so far
 	pool   []term
 	random *rand.Rand
 }
@@ -43,13 +49,17 @@ type term struct {
 	loose int
 }
 
+// manyLoose operators one after the other may have made large what was moderate.
+const manyLoose = 3
+
 func drawGraph(t *rapid.T, dtype graph.DType, smooth bool, least, most int) *randomGraph {
-	r := &randomGraph{t: t, g: graph.New(), dtype: dtype, smooth: smooth, values: map[*graph.Node]graph.Array{}, size: graph.Binding{}}
+	r := &randomGraph{t: t, g: graph.New(), dtype: dtype, smooth: smooth, values: map[*graph.Node]graph.Array{}, drawn: map[*graph.Node]leaf{}, size: graph.Binding{}}
 	from := catalogue
 	if smooth { // without those that speak of another gradient than that of their value
 		from = slices.DeleteFunc(slices.Clone(catalogue), func(d *graph.Def) bool { return d.Traits.Has(graph.Identity | graph.Discrete) })
 	}
 	r.symbolic = rapid.Bool().Draw(t, "symbolic")
+	r.mode = rapid.SampledFrom([]vm.Mode{vm.Infer, vm.Train}).Draw(t, "mode")
 	r.random = rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "values"), 1))
 	r.pool = []term{{r.leaf(graph.TypeOf(dtype, r.dim(4), 3), nil), 0}}
 	for range rapid.IntRange(least, most).Draw(t, "operators") {
@@ -79,12 +89,16 @@ var activations = slices.DeleteFunc(slices.Clone(catalogue), func(d *graph.Def) 
 // operator applies d as one of its samples says.
 func (r *randomGraph) operator(d *graph.Def) {
 	s := sampled(r, d.Samples())
+	if r.random.IntN(6) == 0 {
+		s.In = r.integers(d, s)
+	}
 	in := s.In
 	if r.symbolic {
 		if in = gradcheck.Symbolic(s.In); !r.accepts(d, s.Attr, in) {
 			in = s.In
 		}
 	}
+	r.exact = d.Traits.Has(graph.Discrete)
 	var operands []*graph.Node
 	loose := 0
 	for i, o := range s.In {
@@ -114,8 +128,9 @@ func (r *randomGraph) operator(d *graph.Def) {
 		if y.Type().IsTuple() {
 			n = ops.Get(y, i)
 		}
-		if part.DType == graph.Bool {
-			r.masks = append(r.masks, n)
+		if part.DType != r.dtype {
+			r.others = append(r.others, n)
+			loose = manyLoose // an integer may be large
 		}
 		r.pool = append(r.pool, term{ops.Cast(n, r.dtype), loose + 1})
 	}
@@ -126,6 +141,28 @@ func partsOf(t graph.Type) []graph.Type {
 		return t.Tuple
 	}
 	return []graph.Type{t}
+}
+
+// integers are the sample's operands with integers for floats, where d takes those.
+func (r *randomGraph) integers(d *graph.Def, s graph.Sample) []graph.Operand {
+	in, dtype := slices.Clone(s.In), sampled(r, []graph.DType{graph.Int32, graph.Int64})
+	for i, o := range in {
+		if o.Type.DType != graph.Float64 {
+			continue
+		}
+		if in[i].Type.DType = dtype; o.Values == nil {
+			in[i].Values = []float64{3, -2, 1, 7, 0, -5}
+			for k := range in[i].Values {
+				if o.Lo > 0 {
+					in[i].Values[k] = math.Abs(in[i].Values[k]) + 1
+				}
+			}
+		}
+	}
+	if r.accepts(d, s.Attr, in) {
+		return in
+	}
+	return s.In
 }
 
 // retyped is a sample's type in the graph's float type.
@@ -174,7 +211,8 @@ func (r *randomGraph) dim(size int) graph.Dim {
 // operand is a value of type t as operand o of a sample describes it.
 func (r *randomGraph) operand(o graph.Operand, static, t graph.Type) term {
 	if !t.DType.IsFloat() {
-		same := slices.DeleteFunc(slices.Clone(r.masks), func(n *graph.Node) bool { return !n.Type().Identical(t) })
+		// Integers computed from others may be outside the range of an index.
+		same := slices.DeleteFunc(slices.Clone(r.others), func(n *graph.Node) bool { return n.DType() != graph.Bool || !n.Type().Identical(t) })
 		if len(same) > 0 && rapid.Bool().Draw(r.t, "mask") {
 			return term{rapid.SampledFrom(same).Draw(r.t, "operand"), 0}
 		}
@@ -182,7 +220,7 @@ func (r *randomGraph) operand(o graph.Operand, static, t graph.Type) term {
 	}
 	if o.Values != nil {
 		x := r.leaf(t, &o)
-		if gap := gap(o.Values); gap > 0 && len(r.pool) > 0 && rapid.Bool().Draw(r.t, "vary") {
+		if gap := gap(o.Values); gap > 0 && !r.exact && rapid.Bool().Draw(r.t, "vary") {
 			x = ops.Add(x, ops.Scale(ops.Tanh(r.fit(t).n), 0.1*gap))
 		}
 		return term{x, 0}
@@ -193,7 +231,7 @@ func (r *randomGraph) operand(o graph.Operand, static, t graph.Type) term {
 	if lo == 0 && hi == 0 {
 		lo, hi = -1, 1
 	}
-	if wide && x.loose < 3 && (len(o.Avoid) == 0 || !r.smooth) && rapid.Bool().Draw(r.t, "as it is") {
+	if wide && x.loose < manyLoose && (len(o.Avoid) == 0 || !r.smooth) && rapid.Bool().Draw(r.t, "as it is") {
 		return x
 	}
 	type segment struct{ lo, hi float64 }
@@ -213,7 +251,7 @@ func (r *randomGraph) operand(o graph.Operand, static, t graph.Type) term {
 
 // bounded is x, squeezed into −1…1 where it may have grown.
 func (r *randomGraph) bounded(x term) term {
-	if x.loose < 3 {
+	if x.loose < manyLoose {
 		return x
 	}
 	return term{ops.Tanh(x.n), 0}
@@ -276,10 +314,6 @@ func (r *randomGraph) leaf(t graph.Type, o *graph.Operand) *graph.Node {
 			return rapid.SampledFrom(same).Draw(r.t, "leaf")
 		}
 	}
-	bound := graph.TypeOf(t.DType)
-	for _, d := range t.Shape {
-		bound.Shape = append(bound.Shape, graph.Dim(r.sizeOf(d)))
-	}
 	name := fmt.Sprintf("x%d", len(r.values))
 	var n *graph.Node
 	if t.Shape.IsStatic() && t.DType.IsFloat() && rapid.Bool().Draw(r.t, "parameter") {
@@ -294,24 +328,58 @@ func (r *randomGraph) leaf(t graph.Type, o *graph.Operand) *graph.Node {
 		o = &graph.Operand{}
 		r.leaves = append(r.leaves, n)
 	}
-	v := gradcheck.Values(*o, bound, r.random)
-	if count := len(o.Values); t.DType.IsFloat() { // where a larger size takes the sample's values again, they stay different
+	r.drawn[n] = leaf{*o, r.exact}
+	r.values[n] = graph.Array{} // a symbol of its own may come first
+	r.values[n] = r.value(n)
+	return n
+}
+
+// leaf is how the values of a leaf are drawn.
+type leaf struct {
+	graph.Operand
+	exact bool
+}
+
+// value draws a value for leaf n at the sizes of the run.
+func (r *randomGraph) value(n *graph.Node) graph.Array {
+	t := graph.TypeOf(n.DType())
+	for _, d := range n.Shape() {
+		t.Shape = append(t.Shape, graph.Dim(r.sizeOf(d)))
+	}
+	o := r.drawn[n]
+	v := gradcheck.Values(o.Operand, t, r.random)
+	if count := len(o.Values); t.DType.IsFloat() && !o.exact { // where a larger size takes the sample's values again, they stay different
 		for k := count; count > 0 && k < v.Len(); k++ {
 			v.SetAt(k, v.At(k)+0.3*gap(o.Values)*float64(k/count)/float64(v.Len()/count+1))
 		}
 	}
-	r.values[n] = v
-	return n
+	return v
+}
+
+// again draws other sizes, and other values for what is fed.
+func (r *randomGraph) again() {
+	for _, d := range slices.Sorted(maps.Keys(r.size)) {
+		r.size[d] = r.drawSize(d)
+	}
+	for _, n := range r.g.Feeds() {
+		if _, own := r.drawn[n]; own {
+			r.values[n] = r.value(n)
+		}
+	}
+}
+
+func (r *randomGraph) drawSize(d graph.Dim) int {
+	least := 0
+	if _, err := fmt.Sscanf(d.String(), "n%d", &least); err != nil {
+		r.t.Fatalf("%v: %v", d, err)
+	}
+	return least + sampled(r, []int{0, 0, 0, 1, 1, 3, 3, 13})
 }
 
 // sizeOf is the size that a dimension has in the run. Each symbol is that of an input, which the loss reads.
 func (r *randomGraph) sizeOf(d graph.Dim) int {
 	if d.IsSymbol() && r.size[d] == 0 {
-		least := 0
-		if _, err := fmt.Sscanf(d.String(), "n%d", &least); err != nil {
-			r.t.Fatalf("%v: %v", d, err)
-		}
-		r.size[d] = least + sampled(r, []int{0, 0, 0, 1, 1, 3, 3, 13})
+		r.size[d] = r.drawSize(d)
 		r.sized = append(r.sized, r.leaf(graph.TypeOf(r.dtype, d), nil))
 	}
 	size, err := d.Eval(r.size)

@@ -57,7 +57,7 @@ func (r *randomGraph) bounds(env reference.Env, nodes []*graph.Node) (want []gra
 }
 
 func (r *randomGraph) env() reference.Env {
-	env := reference.Env{Feeds: map[*graph.Node]any{}, State: map[string]any{}}
+	env := reference.Env{Feeds: map[*graph.Node]any{}, State: map[string]any{}, Train: r.mode == vm.Train}
 	for n, v := range r.values {
 		if n.Kind() == graph.Input {
 			env.Feeds[n] = v
@@ -68,52 +68,53 @@ func (r *randomGraph) env() reference.Env {
 	return env
 }
 
-// run compiles and runs nodes as a user would.
-func (r *randomGraph) run(nodes []*graph.Node, without []string) (*vm.Program, []graph.Array, error) {
-	p, err := vm.Compile(vm.Spec{Outputs: nodes, Without: without})
+// machine compiles nodes as a user would, and sets the parameters.
+func (r *randomGraph) machine(nodes []*graph.Node, without []string) (*vm.Machine, error) {
+	p, err := vm.Compile(vm.Spec{Outputs: nodes, Mode: r.mode, Without: without})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := vm.NewState(r.g, 1)
 	if err != nil {
-		return p, nil, err
+		return nil, err
 	}
 	for n, v := range r.values {
 		if n.Kind() == graph.Param {
 			if err := s.Set(n.Name(), v.Dense()); err != nil {
-				return p, nil, err
+				return nil, err
 			}
 		}
 	}
-	m, err := vm.NewMachine(p, s)
-	if err != nil {
-		return p, nil, err
-	}
-	for _, n := range p.Feeds() {
+	return vm.NewMachine(p, s)
+}
+
+// run feeds what the machine needs and returns the values of its outputs.
+func (r *randomGraph) run(m *vm.Machine) (list []graph.Array, err error) {
+	for _, n := range m.Program().Feeds() {
 		if err := m.Feed(n, r.values[n]); err != nil {
-			return p, nil, err
+			return nil, err
 		}
 	}
 	if err := m.Run(context.Background()); err != nil {
-		return p, nil, err
+		return nil, err
 	}
-	var list []graph.Array
-	for _, n := range nodes {
+	for _, n := range m.Program().Outputs() {
 		d, err := m.Value(n)
 		if err != nil {
-			return p, nil, err
+			return nil, err
 		}
 		a, err := graph.ArrayOf(d)
 		if err != nil {
-			return p, nil, err
+			return nil, err
 		}
 		list = append(list, a)
 	}
-	return p, list, nil
+	return list, nil
 }
 
 // Over the whole catalogue: programs with all passes and with none of the optional ones agree with the float64 reference within the bound
-// that roundings give, in values, gradients and forward derivatives; results have the inferred types; nothing panics, and everything prints.
+// that roundings give, in values, gradients, forward and second derivatives, at sizes that change from run to run; results have the inferred
+// types; nothing panics, and everything prints.
 func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 	var optional []string
 	for _, p := range vm.Passes() {
@@ -138,30 +139,42 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 				if len(r.leaves) > 0 {
 					nodes = append(nodes, zeros.Grad(loss, r.leaves...)...)
 					nodes = append(nodes, zeros.JVP(loss, r.leaves[:1], r.leaves[:1]))
+					nodes = append(nodes, zeros.HVP(loss, r.leaves[:1], r.leaves[:1])...)
 				}
 				for _, n := range nodes {
 					if err := n.Err(); err != nil {
 						t.Fatal(err)
 					}
 				}
-				want, bound, no := r.bounds(r.env(), nodes)
-				if ran++; no != nil {
-					ran, refused = ran-1, refused+1
-				}
+				var machines []*vm.Machine
 				for _, without := range [][]string{nil, optional} {
-					p, got, err := r.run(nodes, without)
-					if (err != nil) != (no != nil) {
-						t.Fatalf("without %v: %v; the reference: %v\n%v", without, err, no, r.g)
-					}
-					if p != nil && (p.String() == "" || p.Format(r.size) == "") || r.g.String() == "" || r.g.DOT() == "" || draw.Graph(loss).SVG() == "" {
-						t.Fatal("an empty listing")
-					}
+					m, err := r.machine(nodes, without)
 					if err != nil {
-						continue
+						t.Fatalf("without %v: %v\n%v", without, err, r.g)
 					}
-					for i, n := range nodes {
-						r.compare(t, n, got[i], want[i], bound[i], func() string { return fmt.Sprintf("without %v\n%v\n%v", without, r.g, p) })
+					machines = append(machines, m)
+				}
+				for range 2 {
+					want, bound, no := r.bounds(r.env(), nodes)
+					if ran++; no != nil {
+						ran, refused = ran-1, refused+1
 					}
+					for i, m := range machines {
+						without := [][]string{nil, optional}[i]
+						got, err := r.run(m)
+						if (err != nil) != (no != nil) {
+							t.Fatalf("without %v: %v; the reference: %v\n%v", without, err, no, r.g)
+						}
+						for i, n := range nodes[:len(got)] {
+							r.compare(t, n, got[i], want[i], bound[i], func() string {
+								return fmt.Sprintf("without %v, sizes %v\n%v\n%v%v", without, r.size, r.blame(n, without), r.g, m.Program())
+							})
+						}
+						if m.Program().String() == "" || m.Program().Format(r.size) == "" || r.g.String() == "" || r.g.DOT() == "" || draw.Graph(loss).SVG() == "" {
+							t.Fatal("an empty listing")
+						}
+					}
+					r.again() // the same machines at other sizes
 				}
 			})
 		})
@@ -180,15 +193,55 @@ func (r *randomGraph) compare(t *rapid.T, n *graph.Node, got, want graph.Array, 
 	if got.DType != n.DType() || !slices.Equal(got.Shape, shape) || !slices.Equal(want.Shape, shape) {
 		t.Fatalf("%v is %v%v, the reference %v, inferred was %v", n, got.DType, got.Shape, want.Shape, n.Type())
 	}
+	if k := r.outside(got, want, bound); k >= 0 {
+		t.Fatalf("%v, element %d: %v, reference %v: off by %.3g, allowed %.3g, %s", n, k, got.At(k), want.At(k), math.Abs(got.At(k)-want.At(k)), bound[k], where())
+	}
+}
+
+// outside is the first element that is outside its bound, −1 if none is. Where the reference is no finite number of the graph's type, there is
+// nothing to compare with.
+func (r *randomGraph) outside(got, want graph.Array, bound []float64) int {
 	for k := range want.Len() {
-		w, g := want.At(k), got.At(k)
+		w := want.At(k)
 		if math.IsNaN(w) || math.IsInf(w, 0) || math.IsInf(float64(float32(w)), 0) && r.dtype == graph.Float32 {
 			continue
 		}
-		if d := math.Abs(g - w); !(d <= bound[k]) {
-			t.Fatalf("%v, element %d: %v, reference %v: off by %.3g, allowed %.3g, %s", n, k, g, w, d, bound[k], where())
+		if d := math.Abs(got.At(k) - w); !(d <= bound[k]) {
+			return k
 		}
 	}
+	return -1
+}
+
+// blame says at which node a computation of n leaves its bounds first, if every value on the way is an output.
+func (r *randomGraph) blame(n *graph.Node, without []string) string {
+	nodes := slices.DeleteFunc(graph.Reachable(n), func(n *graph.Node) bool { return n.Kind() != graph.Op || n.Type().IsTuple() })
+	want, bound, err := r.bounds(r.env(), nodes)
+	if err != nil {
+		return err.Error()
+	}
+	m, err := r.machine(nodes, without)
+	if err != nil {
+		return err.Error()
+	}
+	got, err := r.run(m)
+	if err != nil {
+		return err.Error()
+	}
+	for i, n := range nodes {
+		if k := r.outside(got[i], want[i], bound[i]); k >= 0 {
+			text := fmt.Sprintf("the first to leave its bounds is %%%d = %v {%+v} %v at element %d, %v, reference %v, allowed %.3g; its operands:\n", n.ID(), n, n.Attr(), n.Type(), k, got[i].At(k), want[i].At(k), bound[i][k])
+			for _, x := range n.Inputs() {
+				if at := slices.Index(nodes, x); at >= 0 {
+					text += fmt.Sprintf("  %v %v %v\n", x, x.Type(), got[at].Dense())
+				} else {
+					text += fmt.Sprintf("  %v %v %v\n", x, x.Type(), r.values[x])
+				}
+			}
+			return text
+		}
+	}
+	return "no value leaves its bounds if all are outputs: a fusion does"
 }
 
 // Gradients of random graphs, of order 1 and 2, forward and reverse, agree with differences along random directions.
@@ -206,7 +259,7 @@ func TestRandomGradients(t *testing.T) {
 		for n, v := range r.values {
 			values[n] = v
 		}
-		report, err := gradcheck.Options{Elements: 1, Directions: 1, Order: rapid.IntRange(1, 2).Draw(t, "order")}.Node(loss, values)
+		report, err := gradcheck.Options{Elements: 1, Directions: 1, Mode: r.mode, Order: rapid.IntRange(1, 2).Draw(t, "order")}.Node(loss, values)
 		if err != nil {
 			t.Fatalf("%v\n%v", err, r.g)
 		}

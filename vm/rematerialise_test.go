@@ -199,19 +199,25 @@ func TestRandomMarks(t *testing.T) {
 		}}
 		loss := marks.Run(r.loss())[0]
 		wanted := append([]*graph.Node{loss}, autodiff.Options{AllowUnused: true}.Grad(loss, r.leaves...)...)
-		_, want, refused := r.run(wanted, []string{"rematerialise"})
-		p, got, err := r.run(wanted, nil)
+		plain, err := r.machine(wanted, []string{"rematerialise"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := r.machine(wanted, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, refused := r.run(plain)
+		got, err := r.run(m)
 		if (err != nil) != (refused != nil) {
 			t.Fatalf("%v; without the pass %v", err, refused)
 		}
 		for i := range got {
 			if !bytes.Equal(got[i].Bytes(), want[i].Bytes()) {
-				t.Fatalf("%v: other bits than without the pass\n%v", wanted[i], p)
+				t.Fatalf("%v: other bits than without the pass\n%v", wanted[i], m.Program())
 			}
 		}
-		if p != nil {
-			repeated += strings.Count(p.String(), "again")
-		}
+		repeated += strings.Count(m.Program().String(), "again")
 	})
 	if repeated == 0 {
 		t.Error("nothing was computed again in any graph")
