@@ -128,8 +128,8 @@ var activations = [numActs]activation{
 		nil,
 	},
 	ActExp: {
-		func(z, _ float64) float64 { return math.Exp(z) },
-		func(z, _ float64) float64 { return math.Exp(z) },
+		func(z, _ float64) float64 { return exponential(z) },
+		func(z, _ float64) float64 { return exponential(z) },
 		func(y, _ float64) float64 { return y },
 	},
 }

@@ -18,3 +18,13 @@ func uniformAVX2F32(dst []float32, key uint64, stream uint64, block uint64)
 //
 //go:noescape
 func uniformAVX2F64(dst []float64, key uint64, stream uint64, block uint64)
+
+// normalsAVX2F32 sets dst to pairs of normal numbers, from the words of random_normal.go; len(dst) is a multiple of 32.
+//
+//go:noescape
+func normalsAVX2F32(dst []float32, words []uint32)
+
+// normalsAVX2F64 sets dst to pairs of normal numbers, from the words of random_normal.go; len(dst) is a multiple of 32.
+//
+//go:noescape
+func normalsAVX2F64(dst []float64, words []uint32)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 // The words are the known answers published with the Random123 library (kat_vectors, philox4x32 10).
@@ -41,6 +42,23 @@ func randomIsIndexed[T Float](t *testing.T) {
 			for i, w := range want {
 				if whole[i] != w || w < 0 || w >= 1 {
 					t.Fatalf("%T uniform %d: %v, want %v", w, i, whole[i], w)
+				}
+			}
+		}
+		if name == "normal" { // the sets round angles and logarithms differently
+			native, ulp := vec[T]().normals, 0.0
+			if unsafe.Sizeof(whole[0]) == 4 {
+				ulp = 0x1p-23
+			}
+			words, want, got := make([]uint32, 4096), make([]T, 1024), make([]T, 1024)
+			philoxWords(words, key, stream, 0)
+			words = words[:1024*4/perBlock[T]()]
+			copy(words, []uint32{0, 0, 0, 0, ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0)}) // the ends of u and v
+			native(got, words)
+			p.normals(want, words)
+			for i, w := range want {
+				if d := math.Abs(float64(got[i] - w)); !(d <= max(0x1p-46, ulp*math.Abs(float64(w)))) {
+					t.Fatalf("%T normal %d: %v, want %v", w, i, got[i], w)
 				}
 			}
 		}

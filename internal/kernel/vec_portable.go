@@ -10,7 +10,7 @@ func portableVec[T Float]() *vecSet[T] {
 	s := new(vecSet[T])
 	s.unary = [numOps]func(dst, x []T){
 		OpCopy:       func(dst, x []T) { copy(dst, x) },
-		OpExp:        mapMath[T](math.Exp),
+		OpExp:        mapMath[T](exponential),
 		OpExpm1:      mapMath[T](math.Expm1),
 		OpExp2:       mapMath[T](math.Exp2),
 		OpLog:        mapMath[T](logarithm),
@@ -49,6 +49,7 @@ func portableVec[T Float]() *vecSet[T] {
 	setPortableReduce(s)
 	setPortableAct(s)
 	s.uniform = uniformPortable[T]
+	s.normals = normalsPortable[T]
 	s.fused = map[string]fusedKernel[T]{}
 	return s
 }
@@ -60,6 +61,16 @@ func mapMath[T Float](f func(float64) float64) func(dst, x []T) {
 			dst[i] = T(f(float64(v)))
 		}
 	}
+}
+
+// exponential is eˣ. The assembly behind math.Exp on some processors overflows from 1023.5·ln 2 on, half a power of two too
+// early; there eˣ = e·eˣ⁻¹, with e as a sum of two numbers.
+func exponential(x float64) float64 {
+	if x > 709 && x < 710 {
+		y := math.Exp(x - 1)
+		return math.FMA(y, 0x1.4d57ee2b1013ap-53, y*math.E)
+	}
+	return math.Exp(x)
 }
 
 // logarithm is ln x. The assembly behind math.Log on some processors reads a subnormal as a normal number.

@@ -38,6 +38,7 @@ type vecSet[T Float] struct {
 	sumRows, maxRows, minRows, logSumExpRows, softmaxRows, logSoftmaxRows func(dst, x []T, rows, cols int)
 
 	uniform func(dst []T, key, stream, offset uint64)
+	normals func(dst []T, words []uint32) // see random_normal.go; len(dst) is a multiple of normalGroup
 
 	fused map[string]fusedKernel[T] // programs with a kernel of their own, by their text
 }

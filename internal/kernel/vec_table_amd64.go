@@ -121,6 +121,7 @@ func vecAVX2F32(s, p *vecSet[float32]) {
 	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX2F32
 	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX2F32
 	s.uniform = groupsThenRest(uniformAVX2F32, p.uniform, 32, 8)
+	s.normals = normalsAVX2F32
 }
 
 // vecAVX2F64 puts these kernels into s; p is the portable set.
@@ -240,6 +241,7 @@ func vecAVX2F64(s, p *vecSet[float64]) {
 	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX2F64
 	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX2F64
 	s.uniform = groupsThenRest(uniformAVX2F64, p.uniform, 16, 8)
+	s.normals = normalsAVX2F64
 }
 
 // vecAVX512F32 puts these kernels into s; p is the portable set.
@@ -359,6 +361,7 @@ func vecAVX512F32(s, p *vecSet[float32]) {
 	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX512F32
 	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX512F32
 	s.uniform = groupsThenRest(uniformAVX512F32, p.uniform, 64, 16)
+	s.normals = normalsAVX512F32
 }
 
 // vecAVX512F64 puts these kernels into s; p is the portable set.
@@ -478,4 +481,5 @@ func vecAVX512F64(s, p *vecSet[float64]) {
 	s.fused["mul S0 F1; sub F2 %0 > F3"] = sgdProgramAVX512F64
 	s.fused["mul F0 S1; mul F2 S3; add %0 %1 > F4; mul F5 S6; mul F2 F2; mul %4 S7; add %3 %5 > F8; sqrt %6; div %7 S9; add %8 S10; div %2 %9; mul S11 %10; sub F12 %11 > F13"] = adamProgramAVX512F64
 	s.uniform = groupsThenRest(uniformAVX512F64, p.uniform, 32, 16)
+	s.normals = normalsAVX512F64
 }

@@ -185,7 +185,7 @@ func points64(lo, hi float64, n int, rng *rand.Rand) []float64 {
 			keep(lo + (hi-lo)*rng.Float64())
 		}
 	}
-	for _, seam := range []float64{1, -1, math.Ln2 / 2, -math.Ln2 / 2, math.Sqrt2, math.Sqrt2 / 2, math.Sqrt2 - 1, math.Log(math.Sqrt2 - 1), 1e-8, -1e-8, 22, 0x1p-1022} {
+	for _, seam := range []float64{1, -1, math.Ln2 / 2, -math.Ln2 / 2, math.Sqrt2, math.Sqrt2 / 2, math.Sqrt2 - 1, math.Log(math.Sqrt2 - 1), 1e-8, -1e-8, 22, 0x1p-1022, 709.6} {
 		for _, d := range []float64{-1e-3, -1e-9, -0x1p-52, 0, 0x1p-52, 1e-9, 1e-3} {
 			keep(seam * (1 + d))
 		}

@@ -24,13 +24,114 @@ func random(f *file) {
 		return m.Mul(top, m.K(0x1p-24))
 	})
 	f.philox("uniform", 64, "[]float64", "the top 53 bits of each two as fractions", func(words emit.V) emit.V {
-		// The halves of a 53-bit integer x become 2⁸⁴ + 2³²·high and 2⁵² + low by their bits alone; the sums are exact.
-		m := f.f64
-		x := m.ShiftRight(words, 11)
-		high := m.Or(m.ShiftRight(x, 32), m.K(0x1p84))
-		low := m.Or(m.And(x, m.KBits(1<<32-1)), m.K(0x1p52))
-		return m.Mul(m.Add(m.Sub(high, m.K(0x1p84+0x1p52)), low), m.K(0x1p-53))
+		return f.f64.Mul(f.integer(f.f64.ShiftRight(words, 11)), f.f64.K(0x1p-53))
 	})
+	f.normals(32)
+	f.normals(64)
+}
+
+// integer is the integers in 64-bit lanes as numbers: their halves become 2⁸⁴ + 2³²·high and 2⁵² + low by their bits alone;
+// the difference is exact and the sum is rounded once.
+func (f *file) integer(x emit.V) emit.V {
+	m := f.f64
+	high := m.Or(m.ShiftRight(x, 32), m.K(0x1p84))
+	return m.Add(m.Sub(high, m.K(0x1p84+0x1p52)), f.lowHalf(x))
+}
+
+// lowHalf is 2⁵² + the low half of each lane.
+func (f *file) lowHalf(x emit.V) emit.V {
+	return f.f64.Or(f.f64.And(x, f.f64.KBits(1<<32-1)), f.f64.K(0x1p52))
+}
+
+// normals makes normally distributed numbers of random words, in float64 for both types, as many vectors of pairs at a time
+// as the registers allow.
+func (f *file) normals(bits int) {
+	f.offer("normals", bits, "normals", "")
+	largest := 4 // vectors of four pairs
+	if f.wide {
+		largest = 2
+	}
+	for unroll := largest; ; unroll /= 2 {
+		if emit := func(f *file) { f.normalsUnrolled(bits, unroll) }; unroll == 1 || f.fits(emit) {
+			emit(f)
+			return
+		}
+	}
+}
+
+func (f *file) normalsUnrolled(bits, unroll int) {
+	m := f.f64
+	full := f.kernel("normals", bits)
+	f.begin(full, fmt.Sprintf("func(dst []float%d, words []uint32)", bits), full+" sets dst to pairs of normal numbers, from the words of random_normal.go; len(dst) is a multiple of 32.")
+	dst := f.Load(f.Param("dst").Base(), f.GP64()).(reg.GPVirtual)
+	n := f.Load(f.Param("dst").Len(), f.GP64()).(reg.GPVirtual)
+	words := f.Load(f.Param("words").Base(), f.GP64()).(reg.GPVirtual)
+	load := func(count int) emit.V {
+		x := m.New(count)
+		for k := range x {
+			f.VMOVUPS(operand.Mem{Base: words, Disp: k * m.VectorBytes()}, x[k])
+		}
+		f.ADDQ(operand.U32(count*m.VectorBytes()), words)
+		return x
+	}
+	f.Label("group")
+	f.TESTQ(n, n)
+	f.JE(operand.LabelRef("done"))
+	if bits == 32 {
+		x := load(unroll)
+		u := m.Mul(m.Sub(f.lowHalf(x), m.K(0x1p52-0.5)), m.K(0x1p-32)) // low word + ½
+		v := m.Mul(m.Sub(m.Or(m.ShiftRight(x, 32), m.K(0x1p52)), m.K(0x1p52)), m.K(0x1p-32))
+		a, b := m.Normals(u, v)
+		for k := range a {
+			f.storePairs32(a[k], b[k], operand.Mem{Base: dst, Disp: k * m.VectorBytes()})
+		}
+		f.ADDQ(operand.U32(unroll*m.VectorBytes()), dst)
+	} else {
+		// Two vectors of 64-bit words hold first and second words in turn; unpacking puts the firsts of both together, and
+		// the results unpack to the order of the words.
+		x := load(2 * unroll)
+		first, second := m.New(unroll), m.New(unroll)
+		for k := range first {
+			f.VUNPCKLPD(x[2*k+1], x[2*k], first[k])
+			f.VUNPCKHPD(x[2*k+1], x[2*k], second[k])
+		}
+		u := m.Mul(m.Add(f.integer(first), m.K(0.5)), m.K(0x1p-64))
+		v := m.Mul(f.integer(m.ShiftRight(second, 11)), m.K(0x1p-53))
+		a, b := m.Normals(u, v)
+		for k := range a {
+			y := m.New(2)
+			f.VUNPCKLPD(b[k], a[k], y[0])
+			f.VUNPCKHPD(b[k], a[k], y[1])
+			f.VMOVUPS(y[0], operand.Mem{Base: dst, Disp: 2 * k * m.VectorBytes()})
+			f.VMOVUPS(y[1], operand.Mem{Base: dst, Disp: (2*k + 1) * m.VectorBytes()})
+		}
+		f.ADDQ(operand.U32(2*unroll*m.VectorBytes()), dst)
+	}
+	f.SUBQ(operand.U32(2*unroll*m.Width()), n)
+	f.JMP(operand.LabelRef("group"))
+	f.Label("done")
+	f.end()
+}
+
+// storePairs32 writes a and b, rounded to float32, in turn.
+func (f *file) storePairs32(a, b reg.VecVirtual, at operand.Mem) {
+	if f.wide {
+		f.VCVTPD2PS(a, a.AsY())
+		f.VCVTPD2PS(b, b.AsY())
+		f.VPMOVZXDQ(a.AsY(), a)
+		f.VPMOVZXDQ(b.AsY(), b)
+		f.VPSLLQ(operand.U8(32), b, b)
+		f.VPORQ(a, b, b)
+		f.VMOVUPS(b, at)
+		return
+	}
+	f.VCVTPD2PSY(a, a.AsX())
+	f.VCVTPD2PSY(b, b.AsX())
+	y := f.XMM()
+	f.VUNPCKLPS(b.AsX(), a.AsX(), y)
+	f.VMOVUPS(y, at)
+	f.VUNPCKHPS(b.AsX(), a.AsX(), y)
+	f.VMOVUPS(y, at.Offset(16))
 }
 
 // philox emits name(dst, key, stream, block), which fills as many whole groups of blocks as dst holds; bits is 0 for words.

@@ -20,10 +20,6 @@ func (m *Math) Cos(x V) V { return m.sinCos(x, 1) }
 // sinCos is sin(x + quarters·π/2).
 func (m *Math) sinCos(x V, quarters uint64) V {
 	f := m.format()
-	sine, cosine := sin32, cos32
-	if m.Bits == 64 {
-		sine, cosine = sin64, cos64
-	}
 	biased := m.MulAdd(m.Load(m.K(2/math.Pi), len(x)), x, m.K(f.magic))
 	n := m.Sub(biased, m.K(f.magic))
 	r := m.Copy(x)
@@ -33,10 +29,43 @@ func (m *Math) sinCos(x V, quarters uint64) V {
 	if quarters != 0 {
 		biased = m.IAdd(biased, m.KBits(quarters))
 	}
+	s, c := m.sinAndCos(r)
+	return m.quadrant(biased, s, c)
+}
+
+// sinAndCos are sine and cosine of |r| ≤ π/4, in registers of their own.
+func (m *Math) sinAndCos(r V) (s, c V) {
+	sine, cosine := sin32, cos32
+	if m.Bits == 64 {
+		sine, cosine = sin64, cos64
+	}
 	z := m.Mul(r, r)
-	c := m.MulAdd(m.Polynomial(z, append([]float64{-0.5}, cosine...)), z, m.K(1))
-	s := m.MulAdd(m.Mul(m.Polynomial(z, sine), z), r, r)
+	c = m.MulAdd(m.Polynomial(z, append([]float64{-0.5}, cosine...)), z, m.K(1))
+	s = m.MulAdd(m.Mul(m.Polynomial(z, sine), z), r, r)
+	return s, c
+}
+
+// quadrant is sin(r + n·π/2) from the sine and the cosine of r, for the integer n in the low bits of a biased sum.
+func (m *Math) quadrant(biased, s, c V) V {
 	y := m.Blend(m.Negative(m.ShiftLeft(biased, m.Bits-1)), s, c)
-	flip := m.And(m.ShiftLeft(biased, m.Bits-2), m.signBit())
-	return m.Xor(y, flip)
+	return m.Xor(y, m.And(m.ShiftLeft(biased, m.Bits-2), m.signBit()))
+}
+
+// Normals are two independent standard normal vectors r·cos 2πv and r·sin 2πv, r = √(−2 ln u), for 0 < u ≤ 1 and 0 ≤ v < 1
+// (G. E. P. Box and M. E. Muller 1958). The angle is reduced to |2πv − n·π/2| ≤ π/4 exactly, as 4v is a binary fraction.
+func (m *Math) Normals(u, v V) (a, b V) {
+	f := m.format()
+	var w, k V
+	if m.Wide {
+		w, k = m.splitWide(u)
+	} else {
+		w, _, k = m.split(u, m.exponentBias(false))
+	}
+	r := m.Sqrt(m.Mul(m.assemble(k, m.Sub(w, m.K(1))), m.K(-2)))
+	biased := m.MulAdd(m.Load(m.K(4), len(v)), v, m.K(f.magic))
+	n := m.Sub(biased, m.K(f.magic))
+	s, c := m.sinAndCos(m.Mul(m.MulSubFrom(v, n, m.K(0.25)), m.K(2*math.Pi)))
+	sin := m.quadrant(biased, s, c)
+	cos := m.quadrant(m.IAdd(biased, m.KBits(1)), s, c)
+	return m.Mul(cos, r), m.Mul(sin, r)
 }
