@@ -358,15 +358,29 @@ func addingIntegers[T int32 | int64]() reducer[T] {
 	})
 }
 
-// multiplying goes from first to last: several products side by side could meet as 0·Inf.
 func multiplying[T number](combine func(dst, a, b []T)) reducer[T] {
-	return folding(1, eachRow(func(x []T) T {
+	return folding(1, multiplyRows[T], combine)
+}
+
+// multiplyRows goes through a row from first to last, as several products of its parts could meet as 0·Inf, but through four rows
+// at a time, since a product waits for the one before it.
+func multiplyRows[T number](dst, x []T, rows, cols int) {
+	i := 0
+	for ; i+4 <= rows; i += 4 {
+		a, b, c, d := x[i*cols:(i+1)*cols], x[(i+1)*cols:(i+2)*cols], x[(i+2)*cols:(i+3)*cols], x[(i+3)*cols:(i+4)*cols]
+		p, q, r, s := T(1), T(1), T(1), T(1)
+		for k := range a {
+			p, q, r, s = p*a[k], q*b[k], r*c[k], s*d[k]
+		}
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = p, q, r, s
+	}
+	for ; i < rows; i++ {
 		p := T(1)
-		for _, v := range x {
+		for _, v := range x[i*cols : (i+1)*cols] {
 			p *= v
 		}
-		return p
-	}), combine)
+		dst[i] = p
+	}
 }
 
 func multiplyIntegers[T int32 | int64](dst, a, b []T) {

@@ -56,7 +56,8 @@ func rootOrZero(x *graph.Node) *graph.Node {
 	return Select(positive, Sqrt(Select(positive, x, like(x, 1))), Mul(x, like(x, 0)))
 }
 
-// evalVar works on elements as they lie, whatever the axes are: of each result it keeps Σd and Σd², d = x − mean, in float64.
+// evalVar works on elements as they lie, whatever the axes are: of each result it keeps Σd and Σd², d = x − mean, in float64. What is
+// added up in T before that is at most varBlock elements of a row, and about varRows of a column.
 func evalVar[T kernel.Float](c *graph.Call, mean *reducer[T]) error {
 	attr := c.Attr.(varAttr)
 	x, dst := c.In[0], c.Out[0]
@@ -64,10 +65,17 @@ func evalVar[T kernel.Float](c *graph.Call, mean *reducer[T]) error {
 	if groups > 0 && x.Len() == 0 {
 		return graph.Errorf(graph.ErrValue, "the variance of no elements: the operand has shape %v; an empty batch must not reach it", x.Shape)
 	}
+	if x.Len() == 0 {
+		return nil
+	}
 	sums := graph.ElementsIn[float64](c.Scratch)[:2*groups]
 	clear(sums)
-	// The means come into the result's memory, and the working memory of Mean follows the sums.
+	work := graph.ElementsIn[T](c.Scratch[16*groups:])
+	d, s, q := work[:varBlock], work[varBlock:varBlock+groups], work[varBlock+groups:varBlock+2*groups]
+	// The means come into the result's memory. What finds them may use all of the working memory that follows the sums.
 	mean.eval(c, attr.Axes, c.Scratch[16*groups:])
+	clear(s)
+	clear(q)
 	var kept [graph.MaxRank]int
 	n := 1
 	for axis, size := range x.Shape {
@@ -78,14 +86,22 @@ func evalVar[T kernel.Float](c *graph.Call, mean *reducer[T]) error {
 		}
 	}
 	means, elements := graph.Elements[T](dst), graph.Elements[T](x)
-	if len(elements) == 0 {
-		return nil
+	flush := func() {
+		for i := range groups {
+			sums[2*i] += float64(s[i])
+			sums[2*i+1] += float64(q[i])
+		}
+		clear(s)
+		clear(q)
 	}
 	walked := [1]graph.Array{dst.As(kept[:len(x.Shape)])}
 	var w graph.Walk
-	for w.Plan(x.Shape, walked[:]); ; {
+	w.Plan(x.Shape, walked[:])
+	every, visits := max(varRows*groups/w.Run, 1), 0
+	for {
 		run, at := elements[w.Pos:w.Pos+w.Run], w.At[0]
-		if w.Stride(0) == 0 {
+		switch {
+		case w.Stride(0) == 0 && w.Run < varShort:
 			m := means[at]
 			var s, q float64
 			for _, v := range run {
@@ -95,24 +111,52 @@ func evalVar[T kernel.Float](c *graph.Call, mean *reducer[T]) error {
 			}
 			sums[2*at] += s
 			sums[2*at+1] += q
-		} else {
+		case w.Stride(0) == 0:
+			for m := means[at]; len(run) > 0; {
+				block := d[:min(len(run), varBlock)]
+				kernel.SubScalar(block, run[:len(block)], m)
+				sums[2*at] += float64(kernel.Sum(block))
+				sums[2*at+1] += float64(kernel.SumSquares(block))
+				run = run[len(block):]
+			}
+		case w.Run < varShort:
 			to := sums[2*at:][:2*len(run)]
 			for i, m := range means[at : at+len(run)] {
 				d := float64(run[i] - m)
 				to[2*i] += d
 				to[2*i+1] += d * d
 			}
+		default:
+			for ; len(run) > 0; at += varBlock {
+				block := d[:min(len(run), varBlock)]
+				end := at + len(block)
+				kernel.Sub(block, run[:len(block)], means[at:end])
+				kernel.Add(s[at:end], s[at:end], block)
+				kernel.Mul(block, block, block)
+				kernel.Add(q[at:end], q[at:end], block)
+				run = run[len(block):]
+			}
+			if visits++; visits%every == 0 {
+				flush()
+			}
 		}
 		if !w.Next() {
 			break
 		}
 	}
+	flush()
 	for i := range means {
 		s, q := sums[2*i], sums[2*i+1]
 		means[i] = T(max(q-s/float64(n)*s, 0) / float64(max(n-attr.DDOF, 0)))
 	}
 	return nil
 }
+
+const (
+	varBlock = 1024
+	varRows  = 64
+	varShort = 32 // runs too short for a kernel
+)
 
 func init() {
 	infer := inferReduce(inferElementwise(1))
@@ -129,7 +173,8 @@ func init() {
 					groups = groups.Mul(d)
 				}
 			}
-			return groups.Mul(16).Add(scratchReduce(axesAttr{attr.(varAttr).Axes}, in))
+			own := groups.Mul(2).Add(varBlock).Mul(graph.Dim(in[0].DType.Size()))
+			return groups.Mul(16).Add(own.Max(scratchReduce(axesAttr{attr.(varAttr).Axes}, in)))
 		},
 		Eval: func(c *graph.Call) error {
 			if c.Out[0].DType == graph.Float32 {
