@@ -149,8 +149,8 @@ func (m Sequential) Build(s *Scope, x *graph.Node) *graph.Node {
 	return x
 }
 
-// Linear is x·weight + bias for x: (batch, in), weight: (in, Out) and bias: (Out); in is taken from x. Parameters have x's
-// element type.
+// Linear is x·weight + bias for x: (…, in), weight: (in, Out) and bias: (Out): a batch of rows, of sequences of rows, or one row.
+// in is taken from x. Parameters have x's element type.
 type Linear struct {
 	Out    int
 	NoBias bool
@@ -166,8 +166,9 @@ func (l *Linear) Build(s *Scope, x *graph.Node) *graph.Node {
 	if l.Out <= 0 {
 		return graph.Invalid(graph.Errorf(graph.ErrValue, "a linear layer to Out = %d features; Out is 1 or more", l.Out), "linear("+s.path+")", x)
 	}
-	if x.Shape().Rank() != 2 || !x.Shape()[1].IsStatic() {
-		return graph.Invalid(graph.Errorf(graph.ErrShape, "a linear layer to Out = %d features takes (batch, in) with a fixed size of in, not %v", l.Out, x.Shape()), "linear("+s.path+")", x)
+	last := x.Shape().Rank() - 1
+	if last < 0 || !x.Shape()[last].IsStatic() {
+		return graph.Invalid(graph.Errorf(graph.ErrShape, "a linear layer to Out = %d features takes (…, in) with a fixed size of in, not %v", l.Out, x.Shape()), "linear("+s.path+")", x)
 	}
 	init := l.Weight
 	if init.Fill == nil {
@@ -177,7 +178,7 @@ func (l *Linear) Build(s *Scope, x *graph.Node) *graph.Node {
 		return graph.Invalid(graph.Errorf(graph.ErrDType, "a linear layer takes float32 or float64, not %v; convert with ops.Cast", x.Type()), "linear("+s.path+")", x)
 	}
 	out := graph.Dim(l.Out)
-	w := s.Param("weight", x.DType(), init, x.Shape()[1], out)
+	w := s.Param("weight", x.DType(), init, x.Shape()[last], out)
 	if l.NoBias {
 		return ops.Affine(x, w, nil)
 	}

@@ -124,6 +124,42 @@ func rows(v []float64, width int) graph.Array {
 	return a.As([]int{len(v) / width, width})
 }
 
+// A linear layer takes sequences of rows, and one row, as it takes rows; the weights' gradients sum over all.
+func TestLinearOnSequences(t *testing.T) {
+	fed := []float64{0.3, -1, 2, 0.5, 0.1, 0.9, -0.4, 1.5}
+	results := func(shape ...graph.Dim) (values [][]float64) {
+		g := graph.New()
+		x := g.Input("x", graph.Float64, 4, 2)
+		y := ops.Reshape(nn.Build(g, &nn.Linear{Out: 3, Weight: initializers.He()}, ops.Reshape(x, shape...)), -1, 3)
+		s, err := vm.NewState(g, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range append([]*graph.Node{y}, autodiff.Grad(ops.Sum(ops.Square(y)), append(g.Params(), x)...)...) {
+			v, err := vm.Eval(s, n, vm.Feeds{x: rows(fed, 2)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, v.Float64s())
+		}
+		return values
+	}
+	want := results(4, 2)
+	for _, shape := range [][]graph.Dim{{2, 2, 2}, {1, 2, 2, 2}, {4, 1, 2}} {
+		for k, list := range results(shape...) {
+			for i, v := range list {
+				if math.Abs(v-want[k][i]) > 1e-14 {
+					t.Errorf("%v: result %d, element %d is %v, of rows %v", shape, k, i, v, want[k][i])
+				}
+			}
+		}
+	}
+	g := graph.New()
+	if y := nn.Build(g, &nn.Linear{Out: 3}, g.Input("row", graph.Float64, 2)); y.Err() != nil || !y.Shape().Identical(graph.Shape{3}) {
+		t.Errorf("of one row: %v, %v", y.Shape(), y.Err())
+	}
+}
+
 // A linear layer is x·w + b, an activation the operator of its name.
 func TestValues(t *testing.T) {
 	g := graph.New()
@@ -158,7 +194,7 @@ func TestErrors(t *testing.T) {
 		kind  error
 		want  string
 	}{
-		{"rank", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, shared, ops.Sum(x)) }, graph.ErrShape, "takes (batch, in)"},
+		{"rank", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, shared, ops.Sum(x)) }, graph.ErrShape, "takes (…, in)"},
 		{"no features", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, &nn.Linear{}, x) }, graph.ErrValue, "Out = 0"},
 		{"symbolic features", func(g *graph.Graph, x *graph.Node) *graph.Node { return nn.Build(g, shared, ops.Transpose(x)) }, graph.ErrShape, "fixed size of in"},
 		{"a shared layer at another width", func(g *graph.Graph, x *graph.Node) *graph.Node {

@@ -576,4 +576,22 @@ func init() {
 			return nil
 		},
 	})
+	rewrite(graph.Rule{
+		Name: "log-mean-exp", Why: "the logarithm of a mean of exponentials is one of their sum, less that of their number", Root: LogDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			mean := m.Op(n.In(0), MeanDef)
+			if mean == nil {
+				return nil
+			}
+			e := m.Op(mean.In(0), ExpDef)
+			if e == nil {
+				return nil
+			}
+			count := countOf(e, Axes(mean))
+			if count.Kind() != graph.Constant || isScalar(count, 0) { // the mean of none has to stay an error
+				return nil
+			}
+			return Sub(graph.Apply(LogSumExpDef, mean.Attr(), e.In(0)), Log(count))
+		},
+	})
 }

@@ -27,6 +27,21 @@ var ruleCases = map[string]struct {
 		0, 5, []float64{1e-20, -1e-30, 3e-18}, func(x []float64, i int) float64 { return x[i] }, false},
 	"softplus": {func(x *graph.Node) (*graph.Node, *graph.Node) { s := ops.Exp(x); return ops.Log1p(s), s },
 		-5, 5, []float64{800, 1000, 1e4}, func(x []float64, i int) float64 { return x[i] }, false},
+	"log-mean-exp": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		s := ops.Mean(ops.Exp(ops.Reshape(x, -1, 1)), 1)
+		return ops.Log(s), s
+	},
+		-5, 5, []float64{800, 1000, -1e4}, func(x []float64, i int) float64 { return x[i] }, false},
+	"softmax": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		e := ops.Exp(x)
+		return ops.Div(e, ops.SumKeep(e, 0)), e
+	},
+		-5, 5, []float64{0, 2000, -3000}, func(x []float64, i int) float64 { return []float64{0, 1, 0}[i] }, false},
+	"log-softmax-parts": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		s := ops.LogSumExp(x, 0)
+		return ops.Sub(x, s), s
+	},
+		-5, 5, []float64{1e17, 1e17, 1e17}, func([]float64, int) float64 { return -math.Log(3) }, false},
 	"log-sum-exp": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		s := ops.Sum(ops.Exp(ops.Reshape(x, -1, 1)), 1)
 		return ops.Log(s), s

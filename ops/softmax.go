@@ -145,4 +145,42 @@ func init() {
 		Traits:  graph.InPlace,
 		Samples: softmaxSamples,
 	})
+
+	rewrite(graph.Rule{
+		Name: "softmax", Why: "eˣ/Σeˣ overflows where the largest element, subtracted first, does not let it", Root: DivDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			e := m.Op(n.In(0), ExpDef)
+			sum, axis := reducedBeside(m, n.In(1), SumDef, n.In(0))
+			if e == nil || sum == nil {
+				return nil
+			}
+			return Softmax(e.In(0), axis)
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "log-softmax-parts", Why: "x − ln Σeˣ loses the logarithm where x is large: the largest element has to be subtracted from both first", Root: SubDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if lse, axis := reducedBeside(m, n.In(1), LogSumExpDef, n.In(0)); lse != nil {
+				return LogSoftmax(n.In(0), axis)
+			}
+			return nil
+		},
+	})
+}
+
+// reducedBeside returns y, which stands beside x in a broadcast, if it is a reduction of x along one axis, and that axis.
+func reducedBeside(m *graph.Match, y *graph.Node, d *graph.Def, x *graph.Node) (reduction *graph.Node, axis int) {
+	from := y
+	if kept := m.Op(y, ReshapeDef); kept != nil {
+		from = kept.In(0)
+	}
+	reduction = m.Op(from, d)
+	if reduction == nil || reduction.In(0) != x || len(Axes(reduction)) != 1 {
+		return nil, 0
+	}
+	axis = Axes(reduction)[0]
+	if !y.Shape().Identical(keptShape(x.Shape(), []int{axis})) && !(y == reduction && axis == 0) {
+		return nil, 0
+	}
+	return reduction, axis
 }
