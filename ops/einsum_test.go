@@ -125,6 +125,7 @@ func TestEinsumForms(t *testing.T) {
 		{"a,b,c->cab", "a,b,c->cab", [][]int{{2}, {3}, {4}}},
 		{",ij->ji", ",ij->ji", [][]int{nil, {2, 3}}},
 		{"ij,ij,i->j", "ij,ij,i->j", [][]int{{2, 3}, {1, 3}, {2}}},
+		{"bd,bdac->ad", "bd,bdac->ad", [][]int{{0, 2}, {0, 2, 2, 2}}}, // sums of nothing, of operands that are read permuted
 	} {
 		var operands []graph.Array
 		for k, s := range c.shapes {

@@ -128,7 +128,9 @@ func (p *product[T]) Do(part int) {
 // element returns product e of the batch.
 func (p *product[T]) element(e int) kernel.Gemm[T] {
 	g := p.gemm
-	g.A, g.B = g.A[p.a.at(e, p.batch):], g.B[p.b.at(e, p.batch):]
+	if g.K > 0 { // else there are no elements to begin at
+		g.A, g.B = g.A[p.a.at(e, p.batch):], g.B[p.b.at(e, p.batch):]
+	}
 	g.C = g.C[e*g.M*g.N:]
 	if g.Epilogue.Saved != nil {
 		g.Epilogue.Saved = g.Epilogue.Saved[e*g.M*g.N:]
