@@ -52,7 +52,12 @@ func rowKernels(f *file) {
 }
 
 // inRegisters is the largest number of vectors that a row is kept in. Longer rows are read again for each step.
-const inRegisters = 2
+func (s set) inRegisters() int {
+	if s.wide {
+		return 4
+	}
+	return 2
+}
 
 // A row is the code for one row: either its elements are in vectors, or each step is a loop over them.
 type row struct {
@@ -78,8 +83,8 @@ type fold struct {
 }
 
 // rowwise emits name(dst, x []T, rows, cols int) for rows > 0 and cols > 0 with the code for a row: once for rows that fit
-// in one vector, once for those that fit in two (on AVX2 without filling the last, whose store under a mask is slow), and
-// once for any length.
+// in one vector, once for those that fit in two, and so on (on AVX2 without filling the last, whose store under a mask is
+// slow), and once for any length.
 func (f *file) rowwise(m *emit.Math, name, doc string, full bool, body func(r *row)) {
 	t := fmt.Sprintf("float%d", m.Bits)
 	kernel := f.kernel(name, m.Bits)
@@ -93,7 +98,7 @@ func (f *file) rowwise(m *emit.Math, name, doc string, full bool, body func(r *r
 	f.MOVQ(cols, stride)
 	f.SHLQ(operand.U8(map[int]uint8{32: 2, 64: 3}[m.Bits]), stride)
 	w := m.Width()
-	for k := 1; k <= inRegisters; k++ {
+	for k := 1; k <= f.inRegisters(); k++ {
 		f.CMPQ(cols, operand.U32(k*w))
 		if f.wide {
 			f.JLE(operand.LabelRef(fmt.Sprintf("rows%d", k)))
@@ -102,7 +107,7 @@ func (f *file) rowwise(m *emit.Math, name, doc string, full bool, body func(r *r
 		f.JL(operand.LabelRef(fmt.Sprintf("rows%d", k)))
 		f.JE(operand.LabelRef("rows0"))
 	}
-	for k := 0; k <= inRegisters; k++ {
+	for k := 0; k <= f.inRegisters(); k++ {
 		r := &row{file: f, m: m, full: full, x: x, dst: dst, cols: cols, vectors: k}
 		f.prefix = fmt.Sprintf("row%d", k)
 		f.Label(fmt.Sprintf("rows%d", k))
