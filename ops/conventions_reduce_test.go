@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -71,6 +72,55 @@ func TestScans(t *testing.T) {
 			if v := out[i].At(k); v != w {
 				t.Errorf("scan %d, element %d is %v, want %v", i, k, v, w)
 			}
+		}
+	}
+}
+
+// NaN in gives NaN out, through every reduction and scan, wherever it stands.
+func TestNaNPropagatesThroughReductions(t *testing.T) {
+	for i, f := range []func(*graph.Node) *graph.Node{
+		func(x *graph.Node) *graph.Node { return ops.Prod(x) }, func(x *graph.Node) *graph.Node { return ops.Min(x) }, func(x *graph.Node) *graph.Node { return ops.LogSumExp(x) },
+		func(x *graph.Node) *graph.Node { return ops.Var(x, 0) }, func(x *graph.Node) *graph.Node { return ops.Std(x, 1) }, func(x *graph.Node) *graph.Node { return ops.L1Norm(x) },
+		func(x *graph.Node) *graph.Node { return ops.L2Norm(x) }, func(x *graph.Node) *graph.Node { return ops.Norm(x, 3) }, func(x *graph.Node) *graph.Node { return ops.Norm(x, -1) },
+		func(x *graph.Node) *graph.Node { return ops.Norm(x, inf) }, func(x *graph.Node) *graph.Node { return ops.CumSum(x, 0) }, func(x *graph.Node) *graph.Node { return ops.CumProd(x, 0) },
+		func(x *graph.Node) *graph.Node { return ops.Var(ops.BroadcastTo(ops.Reshape(x, -1, 1), 19, 40), 0, 0) },
+		func(x *graph.Node) *graph.Node { return ops.LogSumExp(ops.Reshape(x, -1, 1), 0) },
+		func(x *graph.Node) *graph.Node { return ops.Min(ops.BroadcastTo(ops.Reshape(x, -1, 1), 19, 2), 0) },
+		func(x *graph.Node) *graph.Node { v, _ := ops.TopK(x, 1, 0); return v }, func(x *graph.Node) *graph.Node { v, _ := ops.MinArg(x, 0); return v },
+	} {
+		for _, dtype := range floatTypes {
+			for n := range 19 {
+				x := array(dtype, []int{19}, 1)
+				x.SetAt(n, nan)
+				got := compute(t, func(x []*graph.Node) *graph.Node { return f(x[0]) }, x)
+				if v := got.At(got.Len() - 1); v == v {
+					t.Errorf("function %d, %v, NaN in element %d: %v", i, dtype, n, v)
+				}
+			}
+		}
+	}
+}
+
+// Reductions say which element types they are for.
+func TestElementTypesOfReductions(t *testing.T) {
+	g := graph.New()
+	x, i, mask := g.Input("x", graph.Float64, 2, 3), g.Input("i", graph.Int32, 2, 3), g.Input("mask", graph.Bool, 2, 3)
+	for _, c := range []struct {
+		node *graph.Node
+		want string
+	}{
+		{ops.Sum(mask), "ops.Cast"}, {ops.Mean(i), "needs float32 or float64"}, {ops.Any(x), "ops.NotEqual"}, {ops.All(i), "ops.NotEqual"},
+		{ops.LogSumExp(i), "needs float32 or float64"}, {ops.Var(i, 0), "needs float32 or float64"}, {ops.CumSum(mask, 0), "ops.Cast"},
+		{ops.ArgMax(mask, 0), "ops.Cast"}, {ops.LinearScan(x, ops.Sum(x, 0), 0), "ops.BroadcastTo"}, {ops.Min(x, 2), "axis 2 is outside"},
+		{ops.CumProd(x, 2), "axis 2 is outside"}, {ops.Var(x, 0, 0, 0), "named twice"}, {ops.Prod(nil), "nil"}, {ops.Std(nil, 0), "nil"}, {ops.CountNonzero(nil), "nil"}, {ops.Shift(nil, 0), "nil"},
+	} {
+		if err := c.node.Err(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	for _, n := range []*graph.Node{ops.Sum(i), ops.Prod(i), ops.Max(i, 0), ops.CumSum(i, 1), ops.CountNonzero(mask)} {
+		if n.Err() != nil || !n.DType().IsInt() {
+			t.Errorf("%v: %v, %v", n, n.DType(), n.Err())
 		}
 	}
 }
