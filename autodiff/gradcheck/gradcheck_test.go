@@ -273,3 +273,24 @@ func Example() {
 	fmt.Println(report.OK(), report.Checked, err)
 	// Output: true 9 <nil>
 }
+
+// An input may have a symbolic batch, as the model it is for.
+func ExampleShaped() {
+	batch := graph.Symbol("batch")
+	x, err := graph.ArrayOf([]float64{1, 2, 3, 4, 5, 6})
+	report, failed := gradcheck.Check(func(x []*graph.Node) *graph.Node {
+		return ops.Mean(ops.Softmax(x[0], 1), 0)
+	}, gradcheck.Shaped(x.As([]int{2, 3}), batch, 3))
+	fmt.Println(report.OK(), report.Checked, err, failed)
+	// Output: true 13 <nil> <nil>
+}
+
+// The loss of a model is checked by its parameters at given values.
+func ExampleNode() {
+	g := graph.New()
+	x, w := g.Input("x", graph.Float64, 2), g.Param("w", graph.Float64, graph.Zeros(), 2)
+	loss := ops.Mean(ops.Square(ops.Tanh(ops.Mul(x, w))))
+	report, err := gradcheck.Node(loss, map[*graph.Node]any{x: []float64{0.5, -1}, w: []float64{2, 3}})
+	fmt.Println(report.OK(), err)
+	// Output: true <nil>
+}
