@@ -63,8 +63,8 @@ func drawGraph(t *rapid.T, dtype graph.DType, smooth bool, least, most int) *ran
 	r.random = rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "values"), 1))
 	r.pool = []term{{r.leaf(graph.TypeOf(dtype, r.dim(4), 3), nil), 0}}
 	for range rapid.IntRange(least, most).Draw(t, "operators") {
-		if rapid.IntRange(0, 9).Draw(t, "layer") == 0 {
-			r.layer()
+		if r.random.IntN(10) == 0 {
+			r.layers()
 		} else {
 			r.operator(sampled(r, from))
 		}
@@ -189,16 +189,24 @@ func (r *randomGraph) accepts(d *graph.Def, attr any, in []graph.Operand) bool {
 	return err == nil
 }
 
-// layer applies an affine map and perhaps an activation to a matrix: what the compiler makes one instruction.
-func (r *randomGraph) layer() {
-	x := r.fit(graph.TypeOf(r.dtype, r.dim(4), 3))
-	out := graph.Dim(rapid.IntRange(1, 6).Draw(r.t, "out"))
-	y := ops.Affine(r.bounded(x).n, r.leaf(graph.TypeOf(r.dtype, 3, out), nil), r.leaf(graph.TypeOf(r.dtype, out), nil))
-	if rapid.Bool().Draw(r.t, "activate") {
-		d := sampled(r, activations)
-		y = r.g.Apply(d, sampled(r, d.Samples()).Attr, y)
+// layers applies affine maps to a matrix, some wide, some scaled as by a batch norm, and activations: what the compiler makes one instruction each, with
+// packed weights.
+func (r *randomGraph) layers() {
+	y, width := r.bounded(r.fit(graph.TypeOf(r.dtype, r.dim(4), 3))).n, graph.Dim(3)
+	for range 1 + r.random.IntN(3) {
+		out := sampled(r, []graph.Dim{1, 2, 5, 6, 24, 40})
+		row := func() *graph.Node { return r.leaf(graph.TypeOf(r.dtype, out), &graph.Operand{}) }
+		y = ops.Affine(y, ops.Scale(r.leaf(graph.TypeOf(r.dtype, width, out), &graph.Operand{}), sampled(r, []float64{1, 0.25})), row())
+		if r.random.IntN(3) == 0 {
+			y = ops.Add(ops.Mul(y, row()), row())
+		}
+		if r.random.IntN(3) > 0 {
+			d := sampled(r, activations)
+			y = r.g.Apply(d, sampled(r, d.Samples()).Attr, y)
+		}
+		width = out
 	}
-	r.pool = append(r.pool, term{y, 1})
+	r.pool = append(r.pool, term{y, manyLoose})
 }
 
 func (r *randomGraph) dim(size int) graph.Dim {
@@ -306,10 +314,10 @@ func (r *randomGraph) fit(t graph.Type) term {
 	return term{r.leaf(t, nil), 0}
 }
 
-// leaf is an input or a parameter of type t, perhaps one that is there already. With o its values are those of a sample's operand.
+// leaf is an input or a parameter of type t, perhaps one that is there already, or with o one of its own, with the values of a sample's operand.
 func (r *randomGraph) leaf(t graph.Type, o *graph.Operand) *graph.Node {
 	if o == nil {
-		same := slices.DeleteFunc(slices.Clone(r.leaves), func(n *graph.Node) bool { return !n.Type().Identical(t) })
+		same := slices.DeleteFunc(slices.Clone(r.leaves), func(n *graph.Node) bool { return r.drawn[n].Values != nil || !n.Type().Identical(t) })
 		if len(same) > 0 && rapid.Bool().Draw(r.t, "same leaf") {
 			return rapid.SampledFrom(same).Draw(r.t, "leaf")
 		}
@@ -326,6 +334,8 @@ func (r *randomGraph) leaf(t graph.Type, o *graph.Operand) *graph.Node {
 	}
 	if o == nil {
 		o = &graph.Operand{}
+	}
+	if t.DType == r.dtype {
 		r.leaves = append(r.leaves, n)
 	}
 	r.drawn[n] = leaf{*o, r.exact}
@@ -389,14 +399,14 @@ func (r *randomGraph) sizeOf(d graph.Dim) int {
 	return size
 }
 
-// loss is a scalar to differentiate: it depends on the values that were computed last, on one more, and on a leaf.
+// loss is a scalar to differentiate: it depends on the values that were computed last, on two more, and on a leaf.
 func (r *randomGraph) loss() *graph.Node {
 	loss := ops.Sum(r.leaf(graph.TypeOf(r.dtype), nil))
 	for _, x := range r.sized {
 		loss = ops.Add(loss, ops.Mean(x))
 	}
-	last := r.pool[max(0, len(r.pool)-3):]
-	for _, x := range append(slices.Clip(last), rapid.SampledFrom(r.pool).Draw(r.t, "in the loss")) {
+	last := r.pool[max(0, len(r.pool)-4):]
+	for _, x := range append(slices.Clip(last), sampled(r, r.pool), sampled(r, r.pool)) {
 		loss = ops.Add(loss, ops.Tanh(ops.Scale(ops.Sum(r.bounded(x).n), 0.1)))
 	}
 	return loss

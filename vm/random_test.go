@@ -1,6 +1,7 @@
 package vm_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/tapir-ml/tapir/autodiff/gradcheck"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/graph/draw"
+	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
 	"github.com/tapir-ml/tapir/vm/reference"
 	"pgregory.net/rapid"
@@ -70,22 +72,28 @@ func (r *randomGraph) env() reference.Env {
 
 // machine compiles nodes as a user would, and sets the parameters.
 func (r *randomGraph) machine(nodes []*graph.Node, without []string) (*vm.Machine, error) {
-	p, err := vm.Compile(vm.Spec{Outputs: nodes, Mode: r.mode, Without: without})
+	m, _, err := r.step(vm.Spec{Outputs: nodes, Mode: r.mode, Without: without})
+	return m, err
+}
+
+func (r *randomGraph) step(spec vm.Spec) (*vm.Machine, *vm.State, error) {
+	p, err := vm.Compile(spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s, err := vm.NewState(r.g, 1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for n, v := range r.values {
 		if n.Kind() == graph.Param {
 			if err := s.Set(n.Name(), v.Dense()); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	return vm.NewMachine(p, s)
+	m, err := vm.NewMachine(p, s)
+	return m, s, err
 }
 
 // run feeds what the machine needs and returns the values of its outputs.
@@ -154,6 +162,9 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 					}
 					machines = append(machines, m)
 				}
+				if p := machines[0].Program(); p.String() == "" || p.Format(r.size) == "" || r.g.String() == "" || r.g.DOT() == "" || draw.Graph(loss).SVG() == "" {
+					t.Fatal("an empty listing")
+				}
 				for range 2 {
 					want, bound, no := r.bounds(r.env(), nodes)
 					if ran++; no != nil {
@@ -169,9 +180,6 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 							r.compare(t, n, got[i], want[i], bound[i], func() string {
 								return fmt.Sprintf("without %v, sizes %v\n%v\n%v%v", without, r.size, r.blame(n, without), r.g, m.Program())
 							})
-						}
-						if m.Program().String() == "" || m.Program().Format(r.size) == "" || r.g.String() == "" || r.g.DOT() == "" || draw.Graph(loss).SVG() == "" {
-							t.Fatal("an empty listing")
 						}
 					}
 					r.again() // the same machines at other sizes
@@ -242,6 +250,55 @@ func (r *randomGraph) blame(n *graph.Node, without []string) string {
 		}
 	}
 	return "no value leaves its bounds if all are outputs: a fusion does"
+}
+
+// A step of random updates, which often write the state in place, leaves it as the reference says, and what the step reads is the state from before.
+func TestRandomUpdates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawGraph(t, rapid.SampledFrom([]graph.DType{graph.Float32, graph.Float64}).Draw(t, "dtype"), false, 1, 10)
+		loss := r.loss()
+		var updates []graph.Update
+		var values []*graph.Node
+		params := slices.DeleteFunc(slices.Clone(r.leaves), func(n *graph.Node) bool { return n.Kind() != graph.Param })
+		for i, d := range (autodiff.Options{AllowUnused: true}).Grad(loss, params...) {
+			p := params[i]
+			v := ops.Sub(p, ops.Scale(d, 0.1))
+			if other := sampled(r, params); r.random.IntN(3) == 0 && other.Type().Identical(p.Type()) {
+				v = ops.Add(v, other) // perhaps itself
+			}
+			updates, values = append(updates, graph.Update{Target: p, Value: v}), append(values, v)
+		}
+		want, bound, no := r.bounds(r.env(), append(values, loss))
+		m, s, err := r.step(vm.Spec{Outputs: []*graph.Node{loss}, Updates: updates, Mode: r.mode})
+		if err != nil {
+			t.Fatalf("%v\n%v", err, r.g)
+		}
+		got, err := r.run(m)
+		if (err != nil) != (no != nil) {
+			t.Fatalf("%v; the reference: %v\n%v", err, no, r.g)
+		}
+		for i, p := range params {
+			v, failed := s.Get(p.Name())
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			a, failed := graph.ArrayOf(v)
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			if err != nil { // nothing is committed
+				if !bytes.Equal(a.Bytes(), r.values[p].Bytes()) {
+					t.Fatalf("%v changed in a step that failed: %v", p, err)
+				}
+				continue
+			}
+			r.compare(t, values[i], a, want[i], bound[i], func() string { return fmt.Sprintf("sizes %v\n%v\n%v", r.size, r.g, m.Program()) })
+		}
+		if err == nil {
+			last := len(values)
+			r.compare(t, loss, got[0], want[last], bound[last], func() string { return fmt.Sprintf("sizes %v\n%v\n%v", r.size, r.g, m.Program()) })
+		}
+	})
 }
 
 // Gradients of random graphs, of order 1 and 2, forward and reverse, agree with differences along random directions.
