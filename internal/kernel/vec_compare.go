@@ -4,11 +4,23 @@ package kernel
 // except NotEqual, which is then true.
 
 func compare[T Float](op Op, dst []bool, a, b []T) {
-	vec[T]().compare[op](dst, a[:len(dst)], b[:len(dst)])
+	f := vec[T]().compare[op]
+	a, b = a[:len(dst)], b[:len(dst)]
+	for len(dst) > maxSpan {
+		f(dst[:maxSpan], a[:maxSpan], b[:maxSpan])
+		dst, a, b = dst[maxSpan:], a[maxSpan:], b[maxSpan:]
+	}
+	f(dst, a, b)
 }
 
 func compareScalar[T Float](op Op, dst []bool, a []T, s T) {
-	vec[T]().cscalar[op](dst, a[:len(dst)], s)
+	f := vec[T]().cscalar[op]
+	a = a[:len(dst)]
+	for len(dst) > maxSpan {
+		f(dst[:maxSpan], a[:maxSpan], s)
+		dst, a = dst[maxSpan:], a[maxSpan:]
+	}
+	f(dst, a, s)
 }
 
 // Less sets dst = a < b.
@@ -49,6 +61,11 @@ func GreaterEqualScalar[T Float](dst []bool, a []T, s T) { compareScalar(OpGreat
 
 // Select sets dst to a where cond holds, to b elsewhere. dst may be a or b.
 func Select[T Float](dst []T, cond []bool, a, b []T) {
-	n := len(dst)
-	vec[T]().selects(dst, cond[:n], a[:n], b[:n])
+	f := vec[T]().selects
+	cond, a, b = cond[:len(dst)], a[:len(dst)], b[:len(dst)]
+	for len(dst) > maxSpan {
+		f(dst[:maxSpan], cond[:maxSpan], a[:maxSpan], b[:maxSpan])
+		dst, cond, a, b = dst[maxSpan:], cond[maxSpan:], a[maxSpan:], b[maxSpan:]
+	}
+	f(dst, cond, a, b)
 }

@@ -135,6 +135,47 @@ func sameBools(t *testing.T, n int, name string, native, portable func(dst []boo
 	}
 }
 
+// What is longer than a span is done in spans, to the last element.
+func TestSpans(t *testing.T) {
+	const n = 2*maxSpan + 3
+	a, b, dst, cond := make([]float32, n), make([]float32, n), newWalled[float32](n), make([]bool, n)
+	for i := range a {
+		a[i], b[i] = float32(i%7), float32(i%5)
+	}
+	verify := func(name string, want func(i int) float32) {
+		t.Helper()
+		for i, got := range dst.x {
+			if got != want(i) {
+				t.Fatalf("%s: element %d: %v, want %v", name, i, got, want(i))
+			}
+		}
+		if !dst.intact() {
+			t.Fatalf("%s: wrote outside", name)
+		}
+	}
+	Add(dst.x, a, b)
+	verify("Add", func(i int) float32 { return a[i] + b[i] })
+	SubScalar(dst.x, a, 3)
+	verify("SubScalar", func(i int) float32 { return a[i] - 3 })
+	Square(dst.x, a)
+	verify("Square", func(i int) float32 { return a[i] * a[i] })
+	Less(cond, a, b)
+	Select(dst.x, cond, a, b)
+	verify("Less and Select", func(i int) float32 { return min(a[i], b[i]) })
+	GreaterScalar(cond, a, 2)
+	Select(dst.x, cond, a, b)
+	verify("GreaterScalar and Select", func(i int) float32 {
+		if a[i] > 2 {
+			return a[i]
+		}
+		return b[i]
+	})
+	Activate(ActLeakyReLU, dst.x, b, 2)
+	verify("Activate", func(i int) float32 { return b[i] })
+	MultiplySlope(ActExp, false, dst.x, a, b, 0)
+	verify("MultiplySlope", func(i int) float32 { return a[i] * b[i] })
+}
+
 // Reductions at every length and around the blocks of the tree, against plain sums in float64.
 func TestReductions(t *testing.T) {
 	eachSet(t, func(t *testing.T) { reductionsTest[float32](t, 0x1p-23); reductionsTest[float64](t, 0x1p-52) })

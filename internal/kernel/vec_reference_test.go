@@ -142,8 +142,11 @@ func refRsqrt(x *big.Float) *big.Float { return refQuo(ref(1), refZero().Sqrt(x)
 
 func refNeg(x *big.Float) *big.Float { return refZero().Neg(x) }
 
-// refCDF is Φ(z) = ½(1 + erf(z/√2)); 200 bits cover what cancels for |z| ≤ 9.
+// refCDF is Φ(z) = ½(1 + erf(z/√2)); 200 bits cover what cancels for |z| ≤ 9, and from 64 on it is 0 or 1.
 func refCDF(z *big.Float) *big.Float {
+	if z.MantExp(nil) > 6 {
+		return ref(float64(max(z.Sign(), 0)))
+	}
 	return refMul(ref(0.5), refAdd(ref(1), refErf(refQuo(z, refSqrt2))))
 }
 
