@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -53,6 +54,15 @@ func BenchmarkReduce(b *testing.B) {
 				benchmarkOf(b, func(x []*graph.Node) *graph.Node { return r.of(x[0], s.axes...) }, graph.NewArray(graph.Float32, s.dims...))
 			})
 		}
+	}
+}
+
+// BenchmarkSoftmaxAlongColumns is the softmax of 4 million float32 along an axis that is not the last.
+func BenchmarkSoftmaxAlongColumns(b *testing.B) {
+	for _, dims := range [][]int{{4096, 1024}, {64, 1024, 64}, {1 << 20, 4}} {
+		b.Run(fmt.Sprint(dims), func(b *testing.B) {
+			benchmarkOf(b, func(x []*graph.Node) *graph.Node { return ops.Softmax(x[0], len(dims)-2) }, graph.NewArray(graph.Float32, dims...))
+		})
 	}
 }
 

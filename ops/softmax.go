@@ -54,15 +54,27 @@ func inferSoftmax(attr any, in []graph.Type) (graph.Type, error) {
 	return t, err
 }
 
-// evalRows applies a rows kernel along an axis. An axis that is not the last is gathered row by row.
-func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols int)) error {
+// evalAlong applies a kernel along an axis: rows to the last one; columns to another, unless columns are so few that each is better
+// gathered.
+func evalAlong[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols int), columns func(dst, x, work []T, rows, cols int)) error {
 	outer, n, inner := around(c.In[0].Shape, c.Attr.(axisAttr).Axis)
 	dst, x := graph.Elements[T](c.Out[0]), graph.Elements[T](c.In[0])
-	if inner == 1 {
+	switch {
+	case len(x) == 0:
+		return nil
+	case inner == 1:
 		rows(dst, x, outer, n)
 		return nil
 	}
-	row := graph.ElementsIn[T](c.Scratch)[:n]
+	work := graph.ElementsIn[T](c.Scratch)
+	if inner >= fewColumns {
+		for o := range outer {
+			at, end := o*n*inner, (o+1)*n*inner
+			columns(dst[at:end], x[at:end], work, n, inner)
+		}
+		return nil
+	}
+	row := work[:n]
 	for o := range outer {
 		for i := range inner {
 			base := o*n*inner + i
@@ -78,10 +90,64 @@ func evalRows[T kernel.Float](c *graph.Call, rows func(dst, x []T, rows, cols in
 	return nil
 }
 
-// scratchRow is one row along an axis that is not the last.
-func scratchRow(attr any, in []graph.Type) graph.Dim {
+const (
+	fewColumns   = 16
+	softmaxStrip = 128 // columns at a time
+	softmaxRows  = 64  // rows that are added up before they are added to those above
+)
+
+// scratchAlong is one row along an axis that is not the last, or what its columns need.
+func scratchAlong(attr any, in []graph.Type) graph.Dim {
 	axis, shape := attr.(axisAttr).Axis, in[0].Shape
-	return shape[axis].Mul(graph.Dim(in[0].DType.Size()))
+	return shape[axis].Max(4 * softmaxStrip).Mul(graph.Dim(in[0].DType.Size()))
+}
+
+// expColumns finds for a strip of columns their largest elements m and Σ e^(x−m), and leaves e^(x−m) of row i where to says.
+func expColumns[T kernel.Float](x []T, rows, cols, width int, m, sums, partial []T, to func(i int) []T) {
+	copy(m, x[:width])
+	for i := 1; i < rows; i++ {
+		kernel.Max(m, m, x[i*cols:i*cols+width])
+	}
+	clear(sums)
+	clear(partial)
+	for i := range rows {
+		e := to(i)
+		kernel.Sub(e, x[i*cols:i*cols+width], m)
+		kernel.Exp(e, e)
+		kernel.Add(partial, partial, e)
+		if (i+1)%softmaxRows == 0 {
+			kernel.Add(sums, sums, partial)
+			clear(partial)
+		}
+	}
+	kernel.Add(sums, sums, partial)
+}
+
+func softmaxColumns[T kernel.Float](dst, x, work []T, rows, cols int) {
+	for j := 0; j < cols; j += softmaxStrip {
+		n := min(softmaxStrip, cols-j)
+		m, sums, partial := work[:n], work[softmaxStrip:][:n], work[2*softmaxStrip:][:n]
+		expColumns(x[j:], rows, cols, n, m, sums, partial, func(i int) []T { return dst[i*cols+j:][:n] })
+		kernel.Reciprocal(sums, sums)
+		for i := range rows {
+			d := dst[i*cols+j:][:n]
+			kernel.Mul(d, d, sums)
+		}
+	}
+}
+
+func logSoftmaxColumns[T kernel.Float](dst, x, work []T, rows, cols int) {
+	for j := 0; j < cols; j += softmaxStrip {
+		n := min(softmaxStrip, cols-j)
+		m, sums, partial, e := work[:n], work[softmaxStrip:][:n], work[2*softmaxStrip:][:n], work[3*softmaxStrip:][:n]
+		expColumns(x[j:], rows, cols, n, m, sums, partial, func(int) []T { return e })
+		kernel.Log(sums, sums)
+		for i := range rows { // (x − m) is exact or nearly so where the result is small
+			d := dst[i*cols+j:][:n]
+			kernel.Sub(d, x[i*cols+j:][:n], m)
+			kernel.Sub(d, d, sums)
+		}
+	}
 }
 
 // around splits a shape at an axis: the elements before it, its size, the elements after it.
@@ -107,6 +173,7 @@ func softmaxSamples() []graph.Sample {
 		{Attr: axisAttr{1}, In: []graph.Operand{floats(2, 3, 2)}},
 		{Attr: axisAttr{0}, In: []graph.Operand{floats(1)}},
 		{Attr: axisAttr{1}, In: []graph.Operand{floats(0, 3)}},
+		{Attr: axisAttr{0}, In: []graph.Operand{floats(2, 17)}},
 	}
 }
 
@@ -114,12 +181,12 @@ func init() {
 	define(SoftmaxDef, graph.Def{
 		Name:    "softmax",
 		Infer:   inferSoftmax,
-		Scratch: scratchRow,
+		Scratch: scratchAlong,
 		Eval: func(c *graph.Call) error {
 			if c.Out[0].DType == graph.Float32 {
-				return evalRows(c, kernel.Softmax[float32])
+				return evalAlong(c, kernel.Softmax[float32], softmaxColumns[float32])
 			}
-			return evalRows(c, kernel.Softmax[float64])
+			return evalAlong(c, kernel.Softmax[float64], softmaxColumns[float64])
 		},
 		VJP: func(n, dy *graph.Node) []*graph.Node { // dx = y ⊙ (dy − Σ dy⊙y)
 			axis := n.Attr().(axisAttr).Axis
@@ -131,12 +198,12 @@ func init() {
 	define(LogSoftmaxDef, graph.Def{
 		Name:    "logsoftmax",
 		Infer:   inferSoftmax,
-		Scratch: scratchRow,
+		Scratch: scratchAlong,
 		Eval: func(c *graph.Call) error {
 			if c.Out[0].DType == graph.Float32 {
-				return evalRows(c, kernel.LogSoftmax[float32])
+				return evalAlong(c, kernel.LogSoftmax[float32], logSoftmaxColumns[float32])
 			}
-			return evalRows(c, kernel.LogSoftmax[float64])
+			return evalAlong(c, kernel.LogSoftmax[float64], logSoftmaxColumns[float64])
 		},
 		VJP: func(n, dy *graph.Node) []*graph.Node { // dx = dy − e^y · Σ dy
 			axis := n.Attr().(axisAttr).Axis
