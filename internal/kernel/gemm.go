@@ -73,7 +73,7 @@ func (g *Gemm[T]) Run() {
 		return
 	}
 	g.check()
-	if g.direct() {
+	if g.oneCall() {
 		if g.Packed == nil {
 			multiply(g)
 			return
@@ -87,16 +87,17 @@ func (g *Gemm[T]) Run() {
 	g.region(&p, 0, g.M, 0, g.N)
 }
 
-// direct says whether one call of the micro-kernel does it all: small products spend no time on plans.
-func (g *Gemm[T]) direct() bool {
+// oneCall says whether one call of the micro-kernel does it all: small products spend no time on plans.
+func (g *Gemm[T]) oneCall() bool {
 	at := blocks()
-	if g.M > at.maxDirectRows || g.N > at.maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() {
+	rows, depth := g.direct()
+	if g.M > rows || g.N > at.maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() || g.M*g.N*g.K > maxOneCall {
 		return false
 	}
 	if g.Packed != nil {
 		return g.K <= maxDepth
 	}
-	return g.BCol == 1 && g.N > 1 && (g.K <= at.maxDirectDepth || g.M <= at.tileRows && g.K <= maxDepth)
+	return g.BCol == 1 && g.N > 1 && (g.K <= depth || g.M <= at.tileRows && g.K <= maxDepth)
 }
 
 // check panics when an operand is too short for its sizes and strides: the micro-kernels do not look.

@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"math"
+	"unsafe"
+)
+
 // How a product is cut up, following the loops of Goto and van de Geijn ("Anatomy of High-Performance Matrix
 // Multiplication", 2008) with two changes: K stays whole up to maxDepth, so that the epilogue meets each tile once and in
 // registers, and A is read where it lies unless its strides are unlucky, because the micro-kernels broadcast A's elements
@@ -18,12 +23,14 @@ const (
 	maxGroupBytes = 512 << 10 // packed panels of B in use at a time, at most
 	blockBytes    = 1 << 20   // rows of A transposed at a time
 	hotBytes      = 64 << 10  // finished elements of C that wait for the rest of their epilogue
-	maxPanels     = 32        // of a group and
-	maxRows       = 384       // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
-	partWork      = 1 << 21   // multiply-adds a part should have at least: some 40 µs
-	partRows      = 512       // rows of a part at most, so that large products have parts in both directions
-	partCols      = 256       // columns of a part of a tall product at least, if there are that many
-	partPanels    = 4         // and panels of any
+	pageBytes     = 4096
+	maxPanels     = 32      // of a group and
+	maxRows       = 384     // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
+	maxOneCall    = 1 << 23 // multiply-adds of a product that needs no plan: some 200 µs at most
+	partWork      = 1 << 21 // multiply-adds a part should have at least: some 40 µs
+	partRows      = 512     // rows of a part at most, so that large products have parts in both directions
+	partCols      = 256     // columns of a part of a tall product at least, if there are that many
+	partPanels    = 4       // and panels of any
 )
 
 // blocking is what the cut depends on beside the product: the kernels in use, and where for them one way begins to beat another.
@@ -37,6 +44,8 @@ type blocking struct {
 	maxSwapRows       int // rows of A up to which it is A, not B, that is transposed
 	maxDirectRows     int // rows of A up to which B is read where it lies
 	maxDirectDepth    int // and the k up to which several tiles of rows find its panel still in the second-level cache
+	maxAliasedRows    int // both where rows of B lie whole pages apart and so get in each other's way in the caches
+	maxAliasedDepth   int
 	maxDirectCols     int // columns up to which such a product needs no plan
 	minTransposeCols  int // columns of C from which a transposed A is laid out by rows
 	minTransposeDepth int // and the k from which
@@ -46,11 +55,13 @@ type blocking struct {
 var (
 	narrowBlocking = blocking{
 		tileRows: tileRows, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
-		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxDirectCols: 512, minTransposeCols: 64, minTransposeDepth: 48,
+		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxDirectCols: 512,
+		minTransposeCols: 64, minTransposeDepth: 48,
 	}
 	wideBlocking = blocking{
 		tileRows: 12, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
-		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxDirectCols: 512, minTransposeCols: 64, minTransposeDepth: 48,
+		maxSwapRows: 128, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxDirectCols: 512,
+		minTransposeCols: math.MaxInt,
 	}
 )
 
@@ -78,20 +89,31 @@ type plan struct {
 	swap            bool // compute Cᵀ = Bᵀ·Aᵀ: group then counts rows of C, chunk columns
 }
 
+// direct is the number of rows of A up to which B is read where it lies, if its rows are contiguous, and the k
+// that such a product of several tiles of rows may have at a time.
+func (g *Gemm[T]) direct() (rows, depth int) {
+	at := blocks()
+	if g.BRow*int(unsafe.Sizeof(g.Epilogue.Alpha))%pageBytes == 0 {
+		return at.maxAliasedRows, at.maxAliasedDepth
+	}
+	return at.maxDirectRows, at.maxDirectDepth
+}
+
 func (g *Gemm[T]) plan() plan {
 	nr, at := panel[T](), blocks()
+	directRows, directDepth := g.direct()
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
 	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
 	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= at.maxSwapRows && g.N > 3
-	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > at.maxDirectRows)
+	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > directRows)
 	most := maxDepth
 	if p.dots {
 		most = g.K
 	} else if p.packB && g.M <= 3 {
 		most = at.wideDepth
 	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows {
-		most = at.maxDirectDepth
+		most = directDepth
 	}
 	if g.K > most {
 		blocks := (g.K + most - 1) / most
