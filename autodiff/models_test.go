@@ -8,7 +8,9 @@ import (
 	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/autodiff/gradcheck"
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/losses"
 	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/vm"
 )
 
 // layers is a network of tanh layers over x, with parameters from w on.
@@ -93,5 +95,29 @@ func TestInnerSteps(t *testing.T) {
 	}
 	if report, err = (gradcheck.Options{Order: 1}).Node(adapt(ops.StopGradient), values); err != nil || report.OK() {
 		t.Errorf("first-order gradients passed for those of the whole: %v, %v", report, err)
+	}
+}
+
+// A classifier with normalisations and dropout, in both modes: first and second derivatives by all its parameters and statistics, forward and
+// reverse, agree with differences.
+func TestWholeModel(t *testing.T) {
+	for _, mode := range []vm.Mode{vm.Train, vm.Infer} {
+		g := graph.New()
+		x, label := g.Input("x", graph.Float64, graph.Symbol("batch"), 5), g.Input("label", graph.Int64, graph.Symbol("batch"))
+		params, values := weights(g, 5, 6, 4, 3)
+		values[x] = filled(0, graph.Shape{7, 5})
+		values[label] = []int64{0, 2, 1, 1, 0, 2, 2}
+		scale, shift := g.Param("scale", graph.Float64, graph.Full(1), 6), g.Param("shift", graph.Float64, graph.Zeros(), 6)
+		running := ops.Running{Mean: g.Variable("mean", graph.Float64, graph.Zeros(), 6), Variance: g.Variable("variance", graph.Float64, graph.Full(1), 6), Momentum: 0.1}
+		values[scale], values[shift], values[running.Mean] = filled(3, scale.Shape()), filled(4, shift.Shape()), filled(5, shift.Shape())
+		values[running.Variance] = []float64{1, 2, 0.5, 1.5, 1, 3}
+		h := ops.BatchNorm(ops.Affine(x, params[0], params[1]), 1, scale, shift, running, 1e-3)
+		h = ops.Dropout(ops.Tanh(h), 0.25, ops.Key(g, 3))
+		h = ops.GELU(ops.LayerNorm(ops.Affine(h, params[2], params[3]), 1, nil, nil, 1e-3))
+		loss := losses.CrossEntropy(ops.Affine(h, params[4], params[5]), label)
+		report, err := gradcheck.Options{Mode: mode}.Node(loss, values)
+		if err != nil || !report.OK() || report.Checked < 200 {
+			t.Errorf("%v: %v, %v", mode, report, err)
+		}
 	}
 }

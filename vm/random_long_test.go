@@ -3,4 +3,4 @@
 package vm_test
 
 // randomGraphs is how many graphs each property over random graphs draws.
-const randomGraphs = 3000
+const randomGraphs = 1500
