@@ -30,9 +30,7 @@ type randomGraph struct {
 
 	mode vm.Mode
 
-	// Smooth graphs keep away from the kinks that samples name, also for what is computed; others do so only half the time.
-	smooth bool
-
+	character
 	exact  bool                        // a sample's values are taken as they are, as comparisons want that can be decided in either float type
 	values map[*graph.Node]graph.Array // of all leaves
 	drawn  map[*graph.Node]leaf
@@ -43,6 +41,15 @@ type randomGraph struct {
 	random *rand.Rand
 }
 
+// character is what sort of graph is drawn.
+type character uint8
+
+const (
+	plain  character = iota
+	smooth           // keeps away from the kinks that samples name, also for what is computed; others do so only half the time
+	wild             // values that are huge, tiny, zero, infinite or NaN are among those fed
+)
+
 // term is a value computed so far; loose counts the operators since its size was known to be moderate.
 type term struct {
 	n     *graph.Node
@@ -52,10 +59,10 @@ type term struct {
 // manyLoose operators one after the other may have made large what was moderate.
 const manyLoose = 3
 
-func drawGraph(t *rapid.T, dtype graph.DType, smooth bool, least, most int) *randomGraph {
-	r := &randomGraph{t: t, g: graph.New(), dtype: dtype, smooth: smooth, values: map[*graph.Node]graph.Array{}, drawn: map[*graph.Node]leaf{}, size: graph.Binding{}}
+func drawGraph(t *rapid.T, dtype graph.DType, like character, least, most int) *randomGraph {
+	r := &randomGraph{t: t, g: graph.New(), dtype: dtype, character: like, values: map[*graph.Node]graph.Array{}, drawn: map[*graph.Node]leaf{}, size: graph.Binding{}}
 	from := catalogue
-	if smooth { // without those that speak of another gradient than that of their value
+	if like == smooth { // without those that speak of another gradient than that of their value
 		from = slices.DeleteFunc(slices.Clone(catalogue), func(d *graph.Def) bool { return d.Traits.Has(graph.Identity | graph.Discrete) })
 	}
 	r.symbolic = rapid.Bool().Draw(t, "symbolic")
@@ -239,7 +246,7 @@ func (r *randomGraph) operand(o graph.Operand, static, t graph.Type) term {
 	if lo == 0 && hi == 0 {
 		lo, hi = -1, 1
 	}
-	if wide && x.loose < manyLoose && (len(o.Avoid) == 0 || !r.smooth) && rapid.Bool().Draw(r.t, "as it is") {
+	if wide && x.loose < manyLoose && (len(o.Avoid) == 0 || r.character != smooth) && rapid.Bool().Draw(r.t, "as it is") {
 		return x
 	}
 	type segment struct{ lo, hi float64 }
@@ -358,6 +365,13 @@ func (r *randomGraph) value(n *graph.Node) graph.Array {
 	}
 	o := r.drawn[n]
 	v := gradcheck.Values(o.Operand, t, r.random)
+	if r.character == wild && t.DType.IsFloat() && o.Values == nil {
+		for k := range v.Len() {
+			if r.random.IntN(6) == 0 {
+				v.SetAt(k, sampled(r, []float64{0, math.Copysign(0, -1), 1, 1e4, -1e4, 1e-30, 1e30, -1e30, 88, -104, math.Inf(1), math.Inf(-1), math.NaN()}))
+			}
+		}
+	}
 	if count := len(o.Values); t.DType.IsFloat() && !o.exact { // where a larger size takes the sample's values again, they stay different
 		for k := count; count > 0 && k < v.Len(); k++ {
 			v.SetAt(k, v.At(k)+0.3*gap(o.Values)*float64(k/count)/float64(v.Len()/count+1))

@@ -120,16 +120,20 @@ func (r *randomGraph) run(m *vm.Machine) (list []graph.Array, err error) {
 	return list, nil
 }
 
+// optional are the passes that a program is right without.
+func optional() (names []string) {
+	for _, p := range vm.Passes() {
+		if p.Optional {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // Over the whole catalogue: programs with all passes and with none of the optional ones agree with the float64 reference within the bound
 // that roundings give, in values, gradients, forward and second derivatives, at sizes that change from run to run; results have the inferred
 // types; nothing panics, and everything prints.
 func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
-	var optional []string
-	for _, p := range vm.Passes() {
-		if p.Optional {
-			optional = append(optional, p.Name)
-		}
-	}
 	for _, dtype := range []graph.DType{graph.Float32, graph.Float64} {
 		t.Run(dtype.String(), func(t *testing.T) {
 			ran, refused := 0, 0
@@ -140,7 +144,7 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 				t.Logf("%d graphs ran, %d were refused", ran, refused)
 			}()
 			rapid.Check(t, func(t *rapid.T) {
-				r := drawGraph(t, dtype, false, 1, 20)
+				r := drawGraph(t, dtype, plain, 1, 20)
 				loss := r.loss()
 				nodes := []*graph.Node{loss, r.pool[len(r.pool)-1].n, rapid.SampledFrom(r.pool).Draw(t, "output").n}
 				zeros := autodiff.Options{AllowUnused: true}
@@ -155,7 +159,7 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 					}
 				}
 				var machines []*vm.Machine
-				for _, without := range [][]string{nil, optional} {
+				for _, without := range [][]string{nil, optional()} {
 					m, err := r.machine(nodes, without)
 					if err != nil {
 						t.Fatalf("without %v: %v\n%v", without, err, r.g)
@@ -171,7 +175,7 @@ func TestRandomGraphsAgreeWithTheReference(t *testing.T) {
 						ran, refused = ran-1, refused+1
 					}
 					for i, m := range machines {
-						without := [][]string{nil, optional}[i]
+						without := [][]string{nil, optional()}[i]
 						got, err := r.run(m)
 						if (err != nil) != (no != nil) {
 							t.Fatalf("without %v: %v; the reference: %v\n%v", without, err, no, r.g)
@@ -252,10 +256,50 @@ func (r *randomGraph) blame(n *graph.Node, without []string) string {
 	return "no value leaves its bounds if all are outputs: a fusion does"
 }
 
+// With values that are huge, tiny, infinite or NaN: where the program without the optional passes is within its bounds, the one with all of them is
+// too. It never has a NaN, an infinity or an error where the plain program has a right number.
+func TestRandomGraphsOfWildValues(t *testing.T) {
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawGraph(t, rapid.SampledFrom([]graph.DType{graph.Float32, graph.Float64}).Draw(t, "dtype"), wild, 1, 15)
+		loss := r.loss()
+		nodes := append([]*graph.Node{loss, r.pool[len(r.pool)-1].n}, autodiff.Options{AllowUnused: true}.Grad(loss, r.leaves...)...)
+		for range 4 {
+			nodes = append(nodes, sampled(r, r.pool).n)
+		}
+		want, bound, err := r.bounds(r.env(), nodes)
+		if err != nil {
+			return
+		}
+		var got [2][]graph.Array
+		for i, without := range [][]string{nil, optional()} {
+			m, err := r.machine(nodes, without)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got[i], err = r.run(m); err != nil {
+				t.Fatalf("without %v: %v\n%v", without, err, r.g)
+			}
+		}
+		for i, n := range nodes {
+			for k := range want[i].Len() {
+				w, plainly := want[i].At(k), got[1][i].At(k)
+				if !(math.Abs(plainly-w) <= bound[i][k]) || math.IsInf(bound[i][k], 0) {
+					continue
+				}
+				if compared++; !(math.Abs(got[0][i].At(k)-w) <= bound[i][k]) {
+					t.Fatalf("%v, element %d: %v, without optional passes %v, reference %v, allowed %.3g\n%v\n%v", n, k, got[0][i].At(k), plainly, w, bound[i][k], r.blame(n, nil), r.g)
+				}
+			}
+		}
+	})
+	t.Logf("%d elements compared", compared)
+}
+
 // A step of random updates, which often write the state in place, leaves it as the reference says, and what the step reads is the state from before.
 func TestRandomUpdates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawGraph(t, rapid.SampledFrom([]graph.DType{graph.Float32, graph.Float64}).Draw(t, "dtype"), false, 1, 10)
+		r := drawGraph(t, rapid.SampledFrom([]graph.DType{graph.Float32, graph.Float64}).Draw(t, "dtype"), plain, 1, 10)
 		loss := r.loss()
 		var updates []graph.Update
 		var values []*graph.Node
@@ -304,7 +348,7 @@ func TestRandomUpdates(t *testing.T) {
 // Gradients of random graphs, of order 1 and 2, forward and reverse, agree with differences along random directions.
 func TestRandomGradients(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawGraph(t, graph.Float64, true, 1, 12)
+		r := drawGraph(t, graph.Float64, smooth, 1, 12)
 		loss := r.loss()
 		if err := loss.Err(); err != nil {
 			t.Fatal(err)
@@ -331,7 +375,7 @@ func TestRandomGradients(t *testing.T) {
 func TestRandomGraphBoundsAreTight(t *testing.T) {
 	tight, all := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawGraph(t, graph.Float32, false, 1, 20)
+		r := drawGraph(t, graph.Float32, plain, 1, 20)
 		loss := r.loss()
 		nodes := append([]*graph.Node{loss}, autodiff.Options{AllowUnused: true}.Grad(loss, r.leaves...)...)
 		want, bound, err := r.bounds(r.env(), nodes)

@@ -190,7 +190,7 @@ func TestMarksOfOtherThings(t *testing.T) {
 func TestRandomMarks(t *testing.T) {
 	repeated := 0
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawGraph(t, graph.Float32, false, 1, 20)
+		r := drawGraph(t, graph.Float32, plain, 1, 20)
 		marks := graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
 			if n.Def() == nil || !n.DType().IsFloat() || rapid.IntRange(0, 3).Draw(t, "mark") > 0 {
 				return nil
