@@ -1,8 +1,10 @@
 package reference
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 )
@@ -46,11 +48,12 @@ func Roundings(env Env, unit float64, trials int, nodes ...*graph.Node) (values 
 	feeds, state := env.Feeds, env.State
 	for range trials {
 		env.Feeds, env.State = map[*graph.Node]any{}, map[string]any{}
-		for n, v := range feeds {
-			env.Feeds[n] = stirred(v, stir)
+		// In order, so that the same numbers are drawn for the same values.
+		for _, n := range slices.SortedFunc(maps.Keys(feeds), func(a, b *graph.Node) int { return a.ID() - b.ID() }) {
+			env.Feeds[n] = stirred(feeds[n], stir)
 		}
-		for name, v := range state {
-			env.State[name] = stirred(v, stir)
+		for _, name := range slices.Sorted(maps.Keys(state)) {
+			env.State[name] = stirred(state[name], stir)
 		}
 		again, err := Eval(env, nodes...)
 		if err != nil {
