@@ -58,13 +58,13 @@ func tables() []table {
 		return quo(erf(t), sub(num(1), erf(t)))
 	}
 	erfcLog := func(t *big.Float) *big.Float { return neg(log(sub(num(1), erf(t)))) }
-	// (s + k)·mills(s) is nearly a polynomial in u = (s − c)/(s + k): s + k = (k + c)/(1 − u).
-	millsFit := func(k, largest float64, count int, c float64) fit {
+	// (s + k)·mills(s) is nearly a polynomial in u = s/(s + k): s + k = k/(1 − u).
+	millsFit := func(k, largest float64, count int) fit {
 		f := func(u *big.Float) *big.Float {
-			sum := quo(num(k+c), sub(num(1), u))
+			sum := quo(num(k), sub(num(1), u))
 			return mul(sum, mills(sub(sum, num(k))))
 		}
-		return fit{lo: -c / k, hi: (largest - c) / (largest + k), basis: monomials(0, 1, count), target: f, scale: f}
+		return fit{lo: 0, hi: largest / (largest + k), basis: monomials(0, 1, count), target: f, scale: f}
 	}
 	return []table{
 		{"expm132", "e^r − 1 ≈ r + r²·P(r), |r| ≤ ½ln2, error relative to e^r − 1", 32, expm1Fit(7)},
@@ -92,8 +92,8 @@ func tables() []table {
 			target: erfcLog, scale: erfScale}},
 		{"erfc64", "−ln erfc(t) ≈ P(t), 1 ≤ t ≤ 6, error of erf relative to erf", 64, fit{lo: 0.999, hi: 6, basis: monomials(0, 1, 18),
 			target: erfcLog, scale: erfScale}},
-		{"mills32", "(s + 2.75)·e^(s²/2)·Φ(−s) ≈ P(v), v = s/(s + 2.75), 0 ≤ s ≤ 16, relative error", 32, millsFit(2.75, 16, 13, 0)},
-		{"mills64", "(s + 3.5)·e^(s²/2)·Φ(−s) ≈ P(w), w = (s − 3.5)/(s + 3.5), 0 ≤ s ≤ 40, relative error", 64, millsFit(3.5, 40, 25, 3.5)},
+		{"mills32", "(s + 2.75)·e^(s²/2)·Φ(−s) ≈ P(u), u = s/(s + 2.75), 0 ≤ s ≤ 16, relative error", 32, millsFit(2.75, 16, 13)},
+		{"mills64", "(s + 3.5)·e^(s²/2)·Φ(−s) ≈ P(u), u = s/(s + 3.5), 0 ≤ s ≤ 40, relative error", 64, millsFit(3.5, 40, 25)},
 		{"sin32", "sin x ≈ x + x·z·P(z), z = x², |x| ≤ π/4, relative error", 32, fit{lo: tiny, hi: sin1, basis: monomials(2, 2, 4),
 			target: func(x *big.Float) *big.Float { return sub(quo(sin(x), x), num(1)) }, scale: one}},
 		{"cos32", "cos x ≈ 1 − z/2 + z²·P(z), z = x², |x| ≤ π/4", 32, fit{lo: tiny, hi: sin1, basis: monomials(4, 2, 3),

@@ -98,9 +98,8 @@ func (m *Math) GELUSlope(a, z V) V {
 	return m.Mul(m.MulAdd(m.Mul(e, m.K(1/math.Sqrt(2*math.Pi))), z, cdf), a)
 }
 
-// normal is Φ(z) and e^(−z²/2): with s = |z|, Φ(−s) is e^(−s²/2)·P(u)/(s+k), u = (s−c)/(s+k), and Φ(s) = 1 − Φ(−s). In
-// float64 c = k, the polynomial is well conditioned everywhere and Φ keeps a relative error of about z²ε. In float32 c = 0: u is
-// then small and its rounding does not matter where Φ is large.
+// normal is Φ(z) and e^(−z²/2), both with a relative error of about z²ε at most: with s = |z|, Φ(−s) is e^(−s²/2)·P(u)/(s+k),
+// u = s/(s+k), and Φ(s) = 1 − Φ(−s). Where Φ is large u is small, and its rounding does not matter.
 func (m *Math) normal(z V) (cdf, e V) {
 	p, k, largest := mills32, 2.75, 16.0
 	if m.Bits == 64 {
@@ -109,9 +108,6 @@ func (m *Math) normal(z V) (cdf, e V) {
 	e = m.ExpNegative(m.Mul(m.Mul(z, z), m.K(-0.5)))
 	s := m.ClampAbove(m.Abs(z), largest)
 	r := m.Reciprocal(m.Add(s, m.K(k)))
-	if m.Bits == 64 {
-		s = m.Sub(s, m.K(k))
-	}
 	u := m.Mul(s, r)
 	tail := m.Mul(m.Mul(m.EvenOdd(u, m.Mul(u, u), p), r), e)
 	return m.Blend(m.Negative(z), m.Sub(m.shared(m.K(1), len(z)), tail), tail), e
