@@ -37,6 +37,23 @@ func ArgMin(x *graph.Node, axis int) *graph.Node { return Get(alongAxis(MinArgDe
 func evalArgument[T number](c *graph.Call, smallest bool, rowIndex func(x []T) int) {
 	outer, n, inner := around(c.In[0].Shape, c.Attr.(axisAttr).Axis)
 	x, values, indices := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Out[1].I64()
+	if inner == 1 && n < shortRow {
+		for o := range outer {
+			row := x[o*n : (o+1)*n]
+			best, at := row[0], 0
+			for j, v := range row {
+				better := v > best
+				if smallest {
+					better = v < best
+				}
+				if better || v != v && best == best {
+					best, at = v, j
+				}
+			}
+			values[o], indices[o] = best, int64(at)
+		}
+		return
+	}
 	if inner == 1 && rowIndex != nil {
 		for o := range outer {
 			row := x[o*n : (o+1)*n]

@@ -178,15 +178,17 @@ func inferReduce(operand func(any, []graph.Type) (graph.Type, error)) func(any, 
 type reducer[T number | bool] struct {
 	none   T                                      // what no elements give
 	across func(dst, x []T, rows, cols int)       // dst[i] = reduction over j of x[i,j]
-	down   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has reduceWork elements
+	down   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has 3·reduceStrip elements
 	finish func(dst []T, count int)               // optional
+	short  int                                    // rows of so many elements, up to shortRow, are better turned into columns
 }
 
 // Columns fewer than narrowColumns are reduced side by side with the rows below them, in up to twice as many partial results.
 const (
 	narrowColumns = 128
 	reduceStrip   = 128
-	reduceWork    = 3 * reduceStrip
+	shortRow      = 8
+	reduceWork    = (3 + shortRow) * reduceStrip
 )
 
 // eval reduces one run of adjacent axes at a time, innermost first, so that every step is over rows or over columns.
@@ -230,9 +232,12 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 		if len(axes) > 0 {
 			to, rest = rest[:outer*inner], rest[outer*inner:]
 		}
-		if inner == 1 {
+		switch {
+		case inner == 1 && n <= r.short:
+			r.turned(to, x, work, outer, n)
+		case inner == 1:
 			r.across(to, x, outer, n)
-		} else {
+		default:
 			for o := range outer {
 				r.columns(to[o*inner:(o+1)*inner], x[o*n*inner:(o+1)*n*inner], work, narrow, n, inner)
 			}
@@ -259,6 +264,21 @@ func (r *reducer[T]) columns(dst, x, work, narrow []T, rows, cols int) {
 	r.down(narrow[:q*cols], x, work, wide, q*cols)
 	copy(narrow[q*cols:], x[wide*q*cols:])
 	r.down(dst, narrow, work, q+left, cols)
+}
+
+// turned reduces short rows as columns: those of reduceStrip rows at a time are written side by side.
+func (r *reducer[T]) turned(dst, x, work []T, rows, cols int) {
+	work, columns := work[:3*reduceStrip], work[3*reduceStrip:]
+	for i := 0; i < rows; i += reduceStrip {
+		n := min(reduceStrip, rows-i)
+		for j := range cols {
+			column := columns[j*n:][:n]
+			for k := range column {
+				column[k] = x[(i+k)*cols+j]
+			}
+		}
+		r.down(dst[i:i+n], columns, work, cols, n)
+	}
 }
 
 // scratchReduce holds the partial results between runs of axes.
@@ -342,7 +362,7 @@ func summing[T kernel.Float]() reducer[T] {
 }
 
 func averaging[T kernel.Float]() reducer[T] {
-	return reducer[T]{0, kernel.RowSums[T], sumRows[T], func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
+	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T], finish: func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
 }
 
 func addingIntegers[T int32 | int64]() reducer[T] {
@@ -537,7 +557,7 @@ func init() {
 				i32: smallestInteger[int32](), i64: smallestInteger[int64](), needsElements: "minimum"},
 			extremumVJP, reduceSamples(distinct...)},
 		{LogSumExpDef, "logsumexp", floatsOnly,
-			reducers{f32: reducer[float32]{none: float32(math.Inf(-1)), across: kernel.RowLogSumExp[float32], down: logSumExpRows[float32]}, f64: reducer[float64]{none: math.Inf(-1), across: kernel.RowLogSumExp[float64], down: logSumExpRows[float64]}},
+			reducers{f32: reducer[float32]{none: float32(math.Inf(-1)), short: shortRow, across: kernel.RowLogSumExp[float32], down: logSumExpRows[float32]}, f64: reducer[float64]{none: math.Inf(-1), short: shortRow, across: kernel.RowLogSumExp[float64], down: logSumExpRows[float64]}},
 			func(n, dy *graph.Node) []*graph.Node { // softmax, 0 where all are −Inf
 				x := n.In(0)
 				finite := Select(Equal(n, like(n, math.Inf(-1))), like(n, 0), n)
