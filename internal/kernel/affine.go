@@ -74,6 +74,10 @@ func (g *Gemm[T]) finish(buf *packBuffer, i0, j0, rows, cols int) {
 	c := g.C[i0*g.CRow+j0:]
 	if !e.inRegisters() {
 		scratch := actScratchOf[T](buf)
+		rows, cols := rows, cols
+		if cols == g.CRow && (e.Saved == nil || cols == e.SavedRow) { // rows without gaps are one
+			rows, cols = 1, rows*cols
+		}
 		for i := range rows {
 			row := c[i*g.CRow:][:cols]
 			if e.Act != ActIdentity {

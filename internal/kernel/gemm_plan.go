@@ -22,7 +22,9 @@ const (
 	maxDepth      = 1024      // the longest k the micro-kernel runs in one pass
 	maxGroupBytes = 512 << 10 // packed panels of B in use at a time, at most
 	blockBytes    = 1 << 20   // rows of A transposed at a time
-	hotBytes      = 64 << 10  // finished elements of C that wait for the rest of their epilogue
+	hotBytes      = 32 << 10  // finished elements of C that wait for the rest of their epilogue
+	maxShallow    = 96        // the longest k at which
+	shallowBytes  = 1 << 20   // a C from this size on is stored a tile's rows at a time
 	pageBytes     = 4096
 	maxPanels     = 32      // of a group and
 	maxRows       = 384     // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
@@ -125,8 +127,17 @@ func (g *Gemm[T]) plan() plan {
 		p.group = max(p.group/(at.widePanels*nr), 1) * at.widePanels * nr
 	}
 	rows := min(max(at.chunkBytes/(size*depth), 1), maxRows)
-	if p.swap || g.Epilogue.finishes() {
-		rows = min(rows, hotBytes/(size*p.group)) // C is read again
+	if finishes := g.Epilogue.finishes(); p.swap || finishes {
+		if finishes && !p.swap && !p.packB && g.M > 3 {
+			p.group = min(maxPanels*nr, roundUp(g.N, nr)) // long rows, whole ones if possible: see finish
+		}
+		extent := g.N
+		if p.swap {
+			extent = g.M
+		}
+		rows = min(rows, hotBytes/(size*min(p.group, extent))) // C is read again
+	} else if depth <= maxShallow && g.M*g.N*size > shallowBytes {
+		rows = 1 // the time goes into storing C: in long pieces
 	}
 	p.chunk = roundUp(rows, at.tileRows)
 	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= at.minTransposeCols && depth >= at.minTransposeDepth {

@@ -194,6 +194,24 @@ func testForms[T Float](t *testing.T) {
 	})
 }
 
+// TestGemmEveryTile meets every height of a tile with every width, full and one column short or over.
+func TestGemmEveryTile(t *testing.T) {
+	bothTypes(t, testEveryTile[float32], testEveryTile[float64])
+}
+
+func testEveryTile[T Float](t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for m := 1; m <= 40; m++ {
+			for _, full := range []int{8, 16, 24, 32, 48, 64, 96, 128, 256} {
+				for n := full - 1; n <= full+1; n++ {
+					checkForm[T](t, r, m, n, 1+(m+n)%9, (m+n)%8, Act(m%3)) // the activations in registers
+				}
+			}
+		}
+	})
+}
+
 // recorder is a Tiler that counts how often each element was seen and then doubles it.
 type recorder[T Float] struct {
 	seen []int

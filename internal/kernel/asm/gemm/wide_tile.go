@@ -117,8 +117,7 @@ func (t *wideTile) multiply() {
 		}
 	}
 	if t.split == 1 { // rows of B lie up to a page apart, where hardware does not foresee the next
-		LEAQ(indexed(rBRow, rBRow, 2, 0), rX)
-		SHLQ(Imm(2), rX) // 12 rows
+		LEAQ(indexed(rBRow, rBRow, 2, 0), rX) // three rows: more come too early
 		ADDQ(rB, rX)
 		TESTQ(rK, rK)
 		JZ(LabelRef(t.label("fold")))
@@ -156,10 +155,8 @@ func (t *wideTile) multiply() {
 // step multiplies one k into set s and moves on.
 func (t *wideTile) step(s int) {
 	if t.split == 1 {
-		for _, p := range []int{0, 1, 2, 4, 8} {
-			if p < t.panels {
-				PREFETCHT0(reach([]spot{{0, rX}}, rT, nil, p))
-			}
+		for p := range t.panels { // panels side by side: hardware foresees the packed ones
+			PREFETCHT0(at(rX, 64*p))
 		}
 	}
 	last := t.panels - 1
