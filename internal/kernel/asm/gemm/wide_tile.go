@@ -117,7 +117,10 @@ func (t *wideTile) multiply() {
 		}
 	}
 	if t.split == 1 { // rows of B lie up to a page apart, where hardware does not foresee the next
-		LEAQ(indexed(rBRow, rBRow, 2, 0), rX) // three rows: more come too early
+		LEAQ(indexed(rBRow, rBRow, 2, 0), rX)
+		if threes, _ := t.ahead(); threes > 1 {
+			IMUL3Q(U32(threes), rX, rX)
+		}
 		ADDQ(rB, rX)
 		TESTQ(rK, rK)
 		JZ(LabelRef(t.label("fold")))
@@ -152,10 +155,20 @@ func (t *wideTile) multiply() {
 	}
 }
 
+// ahead says how many rows before their turn, in threes, and which of the panels of B a tile asks for: what was quickest for
+// 1 to 16 rows of 784 by 256, where B comes from the third-level cache.
+func (t *wideTile) ahead() (threes, every int) {
+	if t.panels == 8 {
+		return 4, 2
+	}
+	return 1, 1
+}
+
 // step multiplies one k into set s and moves on.
 func (t *wideTile) step(s int) {
 	if t.split == 1 {
-		for p := range t.panels { // panels side by side: hardware foresees the packed ones
+		_, every := t.ahead()
+		for p := 0; p < t.panels; p += every { // panels side by side: hardware foresees the packed ones
 			PREFETCHT0(at(rX, 64*p))
 		}
 	}
