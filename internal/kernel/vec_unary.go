@@ -3,8 +3,9 @@ package kernel
 // Functions of one operand: dst[i] = f(x[i]) for i < len(dst). x is at least as long as dst; dst may be x itself but not
 // otherwise overlap it. Special values are those of IEEE 754 and of package math unless a comment says more. None allocates.
 //
-// Largest errors over all arguments, promised, and seen with assembly by the sweep of go test -tags long -run Accuracy -v
-// (which prints them for every set of kernels), in units of the last place:
+// Largest errors over all arguments, promised, and seen with assembly (float32 over every fifth bit pattern, exp, expm1
+// and tanh over all, float64 over some 200,000 points), in units of the last place. go test -run Accuracy -v prints them
+// for every set of kernels from a sample, with -tags long from a full sweep.
 //
 //	          exp       expm1     exp2      log       log2      log1p     tanh      sigmoid   softplus  erf       sin       cos       rsqrt
 //	float32   1 (0.98)  2 (1.44)  2 (0.99)  1 (0.89)  2 (1.01)  2 (1.48)  3 (2.42)  2 (1.97)  2 (1.72)  3 (1.09)  2 (1.48)  2 (1.49)  2 (1.49)
