@@ -2,6 +2,7 @@ package reference_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -45,6 +46,16 @@ func TestRoundings(t *testing.T) {
 		if again, _, err := reference.Roundings(env, unit, 3, benign); err != nil || again[0].At(0) != values[0].At(0) {
 			t.Errorf("the value itself moved: %v, %v", again, err)
 		}
+	}
+	g := graph.New()
+	x := g.Input("x", graph.Float64, 40)
+	same := ops.Assert(ops.Equal(x, ops.Scale(ops.Scale(x, 3), 1./3)), x, "the same")
+	if _, moved, err := reference.Roundings(reference.Env{Feeds: map[*graph.Node]any{x: make([]float64, 40)}}, 0x1p-24, 3, same); err != nil || moved[0][0] != 0 {
+		t.Errorf("zeros: moved by %v, %v", moved, err)
+	}
+	ones := slices.Repeat([]float64{4}, 40)
+	if _, moved, err := reference.Roundings(reference.Env{Feeds: map[*graph.Node]any{x: ones}}, 0x1p-24, 3, same); err != nil || !math.IsInf(moved[0][0], 1) {
+		t.Errorf("an assertion that hangs on a rounding: moved by %v, %v", moved, err)
 	}
 	if _, _, err := reference.Roundings(reference.Env{}, 0x1p-24, 1, ops.Exp(graph.New().Input("x", graph.Float32))); err == nil {
 		t.Error("no feed: no error")
