@@ -48,6 +48,7 @@ type blocking struct {
 	maxDirectDepth    int // and the k up to which several tiles of rows find its panel still in the second-level cache
 	maxAliasedRows    int // both where rows of B lie whole pages apart and so get in each other's way in the caches
 	maxAliasedDepth   int
+	maxAliasedColumns int // and the k at a time of an A whose columns lie whole pages apart
 	maxDirectCols     int // columns up to which such a product needs no plan
 	minTransposeCols  int // columns of C from which a transposed A is laid out by rows
 	minTransposeDepth int // and the k from which
@@ -57,12 +58,12 @@ type blocking struct {
 var (
 	narrowBlocking = blocking{
 		tileRows: tileRows, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
-		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxDirectCols: 512,
+		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
 		minTransposeCols: 64, minTransposeDepth: 48,
 	}
 	wideBlocking = blocking{
 		tileRows: 12, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
-		maxSwapRows: 128, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxDirectCols: 512,
+		maxSwapRows: 128, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
 		minTransposeCols: math.MaxInt,
 	}
 )
@@ -116,6 +117,9 @@ func (g *Gemm[T]) plan() plan {
 		most = at.wideDepth
 	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows {
 		most = directDepth
+	}
+	if g.ARow == 1 && g.ACol*size%pageBytes == 0 && !p.dots && !p.swap && g.M > 3 {
+		most = min(most, at.maxAliasedColumns)
 	}
 	if g.K > most {
 		blocks := (g.K + most - 1) / most
