@@ -19,11 +19,11 @@
 // oneDNN with its fused forms (onednn), OpenBLAS, BLIS and libxsmm, each followed by a loop where it has products only. Where
 // a library offers several ways, the quickest is taken. A wrong result stops the race.
 //
-// A library chooses its kernels by the processor; one that is older than the processor may choose badly. BLIS_ARCH_TYPE=skx and
-// OPENBLAS_CORETYPE=SkylakeX in the environment make BLIS and OpenBLAS take theirs with AVX-512. What all have with AVX2 alone is
-// compared under
+// A library chooses its kernels by the processor; one that is older than the processor may choose badly. BLIS_ARCH_TYPE=0 and
+// OPENBLAS_CORETYPE=SkylakeX in the environment make BLIS 0.9, which numbers its kernels, and OpenBLAS take theirs with AVX-512.
+// What all have with AVX2 alone is compared under
 //
-//	TAPIR_KERNEL=avx2 ONEDNN_MAX_CPU_ISA=AVX2 LIBXSMM_TARGET=hsw OPENBLAS_CORETYPE=Haswell BLIS_ARCH_TYPE=haswell
+//	TAPIR_KERNEL=avx2 ONEDNN_MAX_CPU_ISA=AVX2 LIBXSMM_TARGET=hsw OPENBLAS_CORETYPE=Haswell BLIS_ARCH_TYPE=3
 //
 // and the ceiling is then that of 256-bit multiply-adds.
 //
