@@ -164,3 +164,27 @@ func TestReshapeSharesMemoryThere(t *testing.T) {
 		t.Errorf("translated: %v, %v", got, err)
 	}
 }
+
+// Why ops.Log2 becomes ln x / ln 2: the derivative of log₂ x is 1/(x·ln 2), and at 4 that is 0.3607; Gorgonia says ln 2/4, which
+// is 0.1733.
+func TestLog2IsWrongThere(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NewScalar(g, G.Float64, G.WithName("x"), G.WithValue(4.0))
+	y := G.Must(G.Log2(x))
+	grads, err := G.Grad(y, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := runThere(g, append(G.Nodes{y}, grads...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const h = 1e-5
+	truth, difference := 1/(4*math.Ln2), (math.Log2(4+h)-math.Log2(4-h))/(2*h)
+	if !close(all[0], []float64{2}) || math.Abs(difference-truth) > 1e-9 {
+		t.Errorf("value %v, derivative %v, by differences %v", all[0], truth, difference)
+	}
+	if math.Abs(all[1][0]-truth) < 1e-9 {
+		t.Error("Gorgonia's derivative is right now: Log2 may have a rule")
+	}
+}

@@ -11,7 +11,7 @@
 //	defer machine.Close()
 //	err = machine.RunAll()
 //
-// An operator that has no counterpart there is an error that names it. What Gorgonia computes wrongly, or cannot, is listed in
+// An operator that has no counterpart there, and is no composition of ones that have, is an error that names it. What Gorgonia computes wrongly, or cannot, is listed in
 // this package's tests, with the evidence.
 package gorgonia
 
@@ -71,7 +71,7 @@ func (e *Expr) Nodes(list ...*graph.Node) G.Nodes {
 // Gorgonia writes into the values of leaves, so they are copies. It computes with floats only: integers, such as labels and what is
 // compared with them, are computed here, from the feeds and the state, and are constants of the result.
 func ToExprGraph(from Source, roots ...*graph.Node) (*Expr, error) {
-	t := &translator{source: from, binding: graph.Binding{}, Expr: Expr{Graph: G.NewGraph(), image: map[*graph.Node]*G.Node{}}}
+	t := &translator{source: from, graph: G.NewGraph(), binding: graph.Binding{}, built: map[*graph.Node]*G.Node{}}
 	maps.Copy(t.binding, from.Binding)
 	if len(roots) == 0 {
 		return nil, graph.Errorf(graph.ErrGraph, "no roots to translate")
@@ -87,28 +87,61 @@ func ToExprGraph(from Source, roots ...*graph.Node) (*Expr, error) {
 	if err := t.bindFeeds(roots[0].Graph()); err != nil {
 		return nil, err
 	}
-	for _, n := range t.needed(roots) {
+	// A private copy, in which operators that only their composition is known of are composed.
+	private := graph.Rebuild{Into: graph.New(), Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if d := n.Def(); d != nil && rules[d] == nil && d.Expand != nil {
+			return d.Expand(n.Attr(), in)
+		}
+		return nil
+	}}
+	copies := private.Run(roots...)
+	t.own(private.Image)
+	for i, n := range copies {
+		if n.Err() != nil {
+			return nil, graph.Locate(n.Err(), roots[i])
+		}
+	}
+	for _, n := range t.needed(copies) {
 		x, err := t.node(n)
 		if err != nil {
 			return nil, graph.Locate(err, n)
 		}
-		t.image[n] = x
+		t.built[n] = x
+	}
+	e := &Expr{Graph: t.graph, image: map[*graph.Node]*G.Node{}}
+	for _, n := range graph.Reachable(roots...) {
+		if x := t.built[private.Image(n)]; x != nil {
+			e.image[n] = x
+		}
 	}
 	for _, n := range roots {
-		if t.image[n] == nil {
+		if e.image[n] == nil {
 			return nil, graph.Locate(graph.Errorf(graph.ErrDType, "a root of type %v, but Gorgonia computes with floats only", n.Type()), n)
 		}
-		t.Roots = append(t.Roots, t.image[n])
+		e.Roots = append(e.Roots, e.image[n])
 	}
-	return &t.Expr, nil
+	return e, nil
 }
 
 // translator is the state of one translation.
 type translator struct {
-	Expr
 	source  Source
+	graph   *G.ExprGraph
 	binding graph.Binding
 	feeds   map[*graph.Node]graph.Array
+	built   map[*graph.Node]*G.Node
+}
+
+// own makes the feeds those of a copy of the graph.
+func (t *translator) own(image func(*graph.Node) *graph.Node) {
+	fed := map[*graph.Node]graph.Array{}
+	t.source.Feeds = vm.Feeds{}
+	for n, a := range t.feeds {
+		if m := image(n); m != nil {
+			fed[m], t.source.Feeds[m] = a, a
+		}
+	}
+	t.feeds = fed
 }
 
 // bindFeeds reads the feeds, and the sizes of symbols from their shapes.

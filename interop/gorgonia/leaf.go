@@ -20,9 +20,9 @@ func (t *translator) leaf(n *graph.Node, shape tensor.Shape) (*G.Node, error) {
 		return t.array(nameOf(n), n.DType(), a), nil
 	}
 	if len(shape) == 0 {
-		return G.NewScalar(t.Graph, n.DType().Tensor(), G.WithName(nameOf(n))), nil
+		return G.NewScalar(t.graph, n.DType().Tensor(), G.WithName(nameOf(n))), nil
 	}
-	return G.NewTensor(t.Graph, n.DType().Tensor(), len(shape), G.WithShape(shape...), G.WithName(nameOf(n))), nil
+	return G.NewTensor(t.graph, n.DType().Tensor(), len(shape), G.WithShape(shape...), G.WithName(nameOf(n))), nil
 }
 
 // nameOf names a leaf. Gorgonia takes leaves of one name and shape for the same.
@@ -75,11 +75,11 @@ func (t *translator) array(name string, dtype graph.DType, a graph.Array) *G.Nod
 		if dtype == graph.Float32 {
 			v = float32(a.At(0))
 		}
-		return G.NewScalar(t.Graph, dtype.Tensor(), G.WithName(name), G.WithValue(v))
+		return G.NewScalar(t.graph, dtype.Tensor(), G.WithName(name), G.WithValue(v))
 	}
 	b := graph.NewArray(dtype, append([]int(nil), a.Shape...)...)
 	b.CopyFrom(a)
-	return G.NewTensor(t.Graph, dtype.Tensor(), len(a.Shape), G.WithShape(a.Shape...), G.WithName(name), G.WithValue(b.Dense()))
+	return G.NewTensor(t.graph, dtype.Tensor(), len(a.Shape), G.WithShape(a.Shape...), G.WithName(name), G.WithValue(b.Dense()))
 }
 
 func number(dtype tensor.Dtype, v float64) *G.Node {

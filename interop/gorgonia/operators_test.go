@@ -38,6 +38,18 @@ func agreements() (list []agreement) {
 	one("sigmoid", -3, 3, ops.Sigmoid)
 	one("tanh", -2, 2, ops.Tanh)
 	one("softplus", -3, 3, ops.Softplus)
+	one("abs", -2, 2, ops.Abs)
+	one("reciprocal", 0.5, 2, ops.Reciprocal)
+	one("expm1", -2, 2, ops.Expm1)
+	one("log2", 0.3, 3, ops.Log2)
+	one("sin", -2, 2, ops.Sin)
+	one("cos", -2, 2, ops.Cos)
+	one("leakyrelu", -2, 2, func(x node) node { return ops.LeakyReLU(x, 0.1) })
+	one("softsign", -2, 2, ops.Softsign)
+	one("swish", -2, 2, ops.SiLU)
+	one("mish", -2, 2, ops.Mish)
+	one("hard swish", -5, 5, ops.HardSwish)
+	one("steps", -2, 2, func(x node) node { return ops.Add(ops.Mul(x, ops.Floor(x)), ops.Mul(ops.Ceil(x), ops.Sign(x))) })
 	one("square", -2, 2, ops.Square)
 	one("scale and shift", -2, 2, func(x node) node { return ops.AddScalar(ops.Scale(x, 3), -1) })
 	one("power of a scalar", 0.3, 3, func(x node) node { return ops.PowScalar(x, -1.5) })
@@ -51,6 +63,13 @@ func agreements() (list []agreement) {
 	two("mul", -2, 2, ops.Mul)
 	two("div", 0.5, 2, ops.Div)
 	two("pow", 0.5, 2, ops.Pow)
+	two("minimum", -2, 2, ops.Minimum)
+	two("maximum", -2, 2, ops.Maximum)
+	two("logaddexp", -2, 2, ops.LogAddExp)
+	two("logic", -2, 2, func(a, b node) node {
+		p, q := ops.Less(a, b), ops.Less(ops.Scalar(a, 0), ops.Add(a, b))
+		return ops.Select(ops.Or(ops.And(p, ops.Not(q)), ops.Xor(q, ops.GreaterEqual(a, b))), ops.Square(a), b)
+	})
 	two("less, select", -2, 2, func(a, b node) node { return ops.Select(ops.Less(a, b), ops.Square(a), b) })
 	two("lessequal, cast", -2, 2, func(a, b node) node { return ops.Mul(ops.Add(a, b), ops.Cast(ops.LessEqual(a, b), a.DType())) })
 	two("equal", -2, 2, func(a, b node) node { return ops.Select(ops.Equal(a, ops.Add(a, ops.Scale(b, 0))), a, b) })
@@ -87,6 +106,16 @@ func agreements() (list []agreement) {
 			func(x ...node) node { return ops.MatMul(x[0], x[1]) }},
 		agreement{"matmul, transposed", -2, 2, [][]shape{{{3, 2}, {4, 3}}, {{3, 1}, {4, 3}}, {{3, 2}, {1, 3}}, {{1, 2}, {3, 1}}},
 			func(x ...node) node { return ops.MatMul(ops.Transpose(x[0]), ops.Transpose(x[1])) }},
+		agreement{"matmul of batches", -2, 2, [][]shape{{{2, 3, 4}, {2, 4, 2}}, {{2, 3, 4}, {4, 2}}, {{1, 3, 4}, {5, 4, 2}}, {{2, 2, 3, 4}, {4, 2}}, {{3, 4}, {2, 4, 3}}},
+			func(x ...node) node { return ops.MatMul(x[0], x[1]) }},
+		agreement{"matmul of vectors", -2, 2, [][]shape{{{4}, {4}}, {{3, 4}, {4}}, {{3}, {3, 4}}}, func(x ...node) node { return ops.MatMul(x[0], x[1]) }},
+		agreement{"concat", -2, 2, [][]shape{{{2, 3}, {2, 1}}, {{2, 3}, {2, 3}}}, func(x ...node) node { return ops.Tanh(ops.Concat(1, x...)) }},
+		agreement{"stack", -2, 2, [][]shape{{{2, 3}, {2, 3}}, {{3}, {3}}}, func(x ...node) node { return ops.Tanh(ops.Stack(0, x...)) }},
+		agreement{"slice", -2, 2, [][]shape{{{4, 3}}, {{4}}, {{5, 2, 3}}}, func(x ...node) node { return ops.Exp(ops.Slice(x[0], 0, 1, 3)) }},
+		agreement{"slice of one", -2, 2, [][]shape{{{4, 3}}, {{4}}, {{5, 2, 3}}}, func(x ...node) node { return ops.Exp(ops.Slice(x[0], 0, 1, 2)) }},
+		agreement{"pad", -2, 2, [][]shape{{{2, 3}}, {{1, 2}}}, func(x ...node) node { return ops.Exp(ops.Pad(x[0], -0.5, [2]int{1, 2}, [2]int{0, 1})) }},
+		agreement{"at", -2, 2, [][]shape{{{4, 3}}, {{4, 2}}}, func(x ...node) node { return ops.Exp(ops.At(x[0], 1, -1)) }},
+		agreement{"split", -2, 2, [][]shape{{{3, 4}}}, func(x ...node) node { p := ops.Split(x[0], 1, 2); return ops.Mul(p[0], ops.Exp(p[1])) }},
 		agreement{"affine", -2, 2, [][]shape{{{2, 3}, {3, 4}, {4}}, {{1, 3}, {3, 4}, {4}}, {{5, 3}, {3, 1}, {1}}},
 			func(x ...node) node { return ops.Affine(x[0], x[1], x[2]) }},
 		agreement{"integers", -2, 2, [][]shape{{{3, 4}}}, func(x ...node) node {

@@ -2,6 +2,7 @@ package gorgonia
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -13,47 +14,77 @@ import (
 // rule builds the counterpart of a node, whose operands have been built.
 type rule func(t *translator, n *graph.Node) (*G.Node, error)
 
-// rules are the operators that have a counterpart.
-var rules = map[*graph.Def]rule{
-	ops.AddDef: elementwise(G.Add),
-	ops.SubDef: elementwise(G.Sub),
-	ops.MulDef: elementwise(G.HadamardProd),
-	ops.DivDef: elementwise(G.HadamardDiv),
-	ops.PowDef: elementwise(G.Pow),
+// rules are the operators that have a counterpart. It is filled in by init, because rules look into it.
+var rules map[*graph.Def]rule
 
-	ops.NegDef:      unary(G.Neg),
-	ops.ExpDef:      unary(G.Exp),
-	ops.LogDef:      unary(G.Log),
-	ops.Log1pDef:    unary(G.Log1p),
-	ops.SqrtDef:     unary(G.Sqrt),
-	ops.ReLUDef:     unary(G.Rectify),
-	ops.SigmoidDef:  unary(G.Sigmoid),
-	ops.TanhDef:     unary(G.Tanh),
-	ops.SoftplusDef: unary(G.Softplus),
+func init() {
+	rules = map[*graph.Def]rule{
+		ops.AddDef:     elementwise(G.Add),
+		ops.SubDef:     elementwise(G.Sub),
+		ops.MulDef:     elementwise(G.HadamardProd),
+		ops.DivDef:     elementwise(G.HadamardDiv),
+		ops.PowDef:     elementwise(G.Pow),
+		ops.MinimumDef: elementwise(extremum(G.Lte)),
+		ops.MaximumDef: elementwise(extremum(G.Gte)),
 
-	ops.LessDef:      comparison(G.Lt),
-	ops.LessEqualDef: comparison(G.Lte),
-	ops.EqualDef:     comparison(G.Eq),
-	ops.NotEqualDef:  comparison(G.Ne),
-	ops.SelectDef:    selection,
-	ops.CastDef:      cast,
+		ops.NegDef:        unary(G.Neg),
+		ops.AbsDef:        unary(G.Abs),
+		ops.SignDef:       unary(G.Sign),
+		ops.FloorDef:      unary(G.Floor),
+		ops.CeilDef:       unary(G.Ceil),
+		ops.ReciprocalDef: unary(G.Inverse),
+		ops.ExpDef:        unary(G.Exp),
+		ops.Expm1Def:      unary(G.Expm1),
+		ops.LogDef:        unary(G.Log),
+		ops.Log2Def:       unary(log2),
+		ops.Log1pDef:      unary(G.Log1p),
+		ops.SqrtDef:       unary(G.Sqrt),
+		ops.SinDef:        unary(G.Sin),
+		ops.CosDef:        unary(G.Cos),
+		ops.ReLUDef:       unary(G.Rectify),
+		ops.SigmoidDef:    unary(G.Sigmoid),
+		ops.TanhDef:       unary(G.Tanh),
+		ops.SoftplusDef:   unary(G.Softplus),
+		ops.LeakyReLUDef:  leakyReLU,
+		ops.SwishDef:      swish,
 
-	ops.MatMulDef:     matmul,
-	ops.SoftmaxDef:    alongAxis(G.SoftMax),
-	ops.LogSoftmaxDef: alongAxis(G.LogSoftMax),
-	ops.SumDef:        reduction(G.Sum),
-	ops.MeanDef:       reduction(G.Mean),
-	ops.MaxDef:        reduction(G.Max),
-	ops.GetDef:        part,
+		ops.LessDef:      comparison(G.Lt),
+		ops.LessEqualDef: comparison(G.Lte),
+		ops.EqualDef:     comparison(G.Eq),
+		ops.NotEqualDef:  comparison(G.Ne),
+		ops.XorDef:       comparison(G.Ne),
+		ops.AndDef:       elementwise(G.HadamardProd), // of masks
+		ops.OrDef:        elementwise(extremum(G.Gte)),
+		ops.NotDef:       complement,
+		ops.SelectDef:    selection,
+		ops.CastDef:      cast,
 
-	ops.ReshapeDef:       reshape,
-	ops.TransposeDef:     transpose,
-	ops.BroadcastToDef:   broadcast,
-	ops.AssertDimDef:     func(t *translator, n *graph.Node) (*G.Node, error) { return t.image[n.In(0)], nil },
-	ops.ByModeDef:        func(t *translator, n *graph.Node) (*G.Node, error) { return t.image[n.In(t.modeOperand())], nil },
-	ops.DimSizeDef:       dimSize,
-	ops.TakeAlongAxisDef: take, ops.ScatterAlongAxisDef: scatter,
+		ops.MatMulDef:     matmul,
+		ops.SoftmaxDef:    alongAxis(G.SoftMax),
+		ops.LogSoftmaxDef: alongAxis(G.LogSoftMax),
+		ops.SumDef:        reduction(G.Sum),
+		ops.MeanDef:       reduction(G.Mean),
+		ops.MaxDef:        reduction(G.Max),
+		ops.GetDef:        part,
+
+		ops.ReshapeDef:          reshape,
+		ops.TransposeDef:        transpose,
+		ops.BroadcastToDef:      broadcast,
+		ops.ConcatDef:           concat,
+		ops.SliceDef:            slice,
+		ops.PadDef:              pad,
+		ops.TakeAlongAxisDef:    take,
+		ops.ScatterAlongAxisDef: scatter,
+		ops.DimSizeDef:          dimSize,
+
+		ops.AssertDimDef:      same,
+		ops.AllowNonFiniteDef: same,
+		ops.CheckpointDef:     same,
+		ops.ByModeDef:         func(t *translator, n *graph.Node) (*G.Node, error) { return t.built[n.In(t.modeOperand())], nil },
+	}
 }
+
+func same(t *translator, n *graph.Node) (*G.Node, error) { return t.built[n.In(0)], nil }
 
 // attribute reads a field of a node's attributes. Those of Tapir's operators are structs whose types are private to package ops;
 // their fields are not.
@@ -63,17 +94,17 @@ func attribute[T any](n *graph.Node, field string) T {
 
 // as returns what x has become, in the given element type. What is computed here becomes a constant when it is asked for first.
 func (t *translator) as(x *graph.Node, dtype tensor.Dtype) (*G.Node, error) {
-	if t.image[x] == nil {
+	if t.built[x] == nil {
 		a, err := t.computed(x)
 		if err != nil {
 			return nil, err
 		}
-		t.image[x] = t.array(nameOf(x), dtypes[dtype], a)
+		t.built[x] = t.array(nameOf(x), dtypes[dtype], a)
 	}
-	if from := t.image[x].Dtype(); from != dtype {
+	if from := t.built[x].Dtype(); from != dtype {
 		return nil, graph.Errorf(graph.ErrDType, "operand %v is %v there, not %v, and Gorgonia converts between floats by way of integers only", x, from, dtype)
 	}
-	return t.image[x], nil
+	return t.built[x], nil
 }
 
 var dtypes = map[tensor.Dtype]graph.DType{tensor.Float32: graph.Float32, tensor.Float64: graph.Float64}
@@ -81,7 +112,7 @@ var dtypes = map[tensor.Dtype]graph.DType{tensor.Float32: graph.Float32, tensor.
 // common is the element type that operands of one element type, which may be masks, have become.
 func (t *translator) common(operands ...*graph.Node) tensor.Dtype {
 	for _, x := range operands {
-		if image := t.image[x]; image != nil {
+		if image := t.built[x]; image != nil {
 			return image.Dtype()
 		}
 	}
@@ -89,7 +120,7 @@ func (t *translator) common(operands ...*graph.Node) tensor.Dtype {
 }
 
 func unary(f func(*G.Node) (*G.Node, error)) rule {
-	return func(t *translator, n *graph.Node) (*G.Node, error) { return f(t.image[n.In(0)]) }
+	return func(t *translator, n *graph.Node) (*G.Node, error) { return f(t.built[n.In(0)]) }
 }
 
 func elementwise(f func(a, b *G.Node) (*G.Node, error)) rule {
@@ -112,7 +143,53 @@ func comparison(f func(a, b *G.Node, retSame bool) (*G.Node, error)) rule {
 	return elementwise(func(a, b *G.Node) (*G.Node, error) { return f(a, b, true) })
 }
 
-// selection is mask·a + (1−mask)·b, which is NaN where the operand that is not selected is infinite or NaN.
+func complement(t *translator, n *graph.Node) (*G.Node, error) {
+	dtype := t.common(n.In(0))
+	mask, err := t.as(n.In(0), dtype)
+	if err != nil {
+		return nil, err
+	}
+	return G.Sub(number(dtype, 1), mask)
+}
+
+// log2 is ln x / ln 2: the gradient of gorgonia.Log2 is wrong.
+func log2(x *G.Node) (*G.Node, error) {
+	ln, err := G.Log(x)
+	if err != nil {
+		return nil, err
+	}
+	return G.HadamardDiv(ln, number(x.Dtype(), math.Ln2))
+}
+
+// extremum picks a where it is in order before b, and b elsewhere; gorgonia.MinBetween and MaxBetween take no scalars.
+func extremum(before func(a, b *G.Node, retSame bool) (*G.Node, error)) func(a, b *G.Node) (*G.Node, error) {
+	return func(a, b *G.Node) (*G.Node, error) {
+		mask, err := before(a, b, true)
+		if err != nil {
+			return nil, err
+		}
+		return pick(mask, a, b)
+	}
+}
+
+// swish is x·sigmoid(βx).
+func swish(t *translator, n *graph.Node) (*G.Node, error) {
+	x := t.built[n.In(0)]
+	scaled, err := G.HadamardProd(x, number(x.Dtype(), attribute[float64](n, "Beta")))
+	if err != nil {
+		return nil, err
+	}
+	gate, err := G.Sigmoid(scaled)
+	if err != nil {
+		return nil, err
+	}
+	return G.HadamardProd(x, gate)
+}
+
+func leakyReLU(t *translator, n *graph.Node) (*G.Node, error) {
+	return G.LeakyRelu(t.built[n.In(0)], attribute[float64](n, "Alpha"))
+}
+
 func selection(t *translator, n *graph.Node) (*G.Node, error) {
 	dtype := t.common(n.In(1), n.In(2), n.In(0))
 	var operands [3]*G.Node
@@ -122,16 +199,19 @@ func selection(t *translator, n *graph.Node) (*G.Node, error) {
 			return nil, err
 		}
 	}
-	rest, err := G.Sub(number(dtype, 1), operands[0])
+	return pick(operands[0], operands[1], operands[2])
+}
+
+// pick is mask·a + (1−mask)·b, which is NaN where the operand that is not picked is infinite or NaN.
+func pick(mask, a, b *G.Node) (*G.Node, error) {
+	rest, err := G.Sub(number(mask.Dtype(), 1), mask)
 	if err != nil {
 		return nil, err
 	}
-	a, err := G.HadamardProd(operands[0], operands[1])
-	if err != nil {
+	if a, err = G.HadamardProd(mask, a); err != nil {
 		return nil, err
 	}
-	b, err := G.HadamardProd(rest, operands[2])
-	if err != nil {
+	if b, err = G.HadamardProd(rest, b); err != nil {
 		return nil, err
 	}
 	return G.Add(a, b)
@@ -144,13 +224,42 @@ func cast(t *translator, n *graph.Node) (*G.Node, error) {
 	return t.as(n.In(0), n.DType().Tensor())
 }
 
+// matmul is one product of matrices, or a batch of them, for which both operands get all of its dimensions.
 func matmul(t *translator, n *graph.Node) (*G.Node, error) {
-	return G.Mul(t.image[n.In(0)], t.image[n.In(1)])
+	a, b := t.built[n.In(0)], t.built[n.In(1)]
+	if a.Dims() == 2 && b.Dims() == 2 {
+		return G.Mul(a, b)
+	}
+	out, err := t.shape(n)
+	if err != nil {
+		return nil, err
+	}
+	batch := out[:len(out)-2]
+	flat := func(x *G.Node) (*G.Node, error) {
+		s := x.Shape()
+		rows, columns := s[len(s)-2], s[len(s)-1]
+		x, err := t.spread(x, append(batch.Clone(), rows, columns))
+		if err != nil {
+			return nil, err
+		}
+		return t.reshaped(x, tensor.Shape{tensor.ProdInts(batch), rows, columns})
+	}
+	if a, err = flat(a); err != nil {
+		return nil, err
+	}
+	if b, err = flat(b); err != nil {
+		return nil, err
+	}
+	product, err := G.BatchedMatMul(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return t.reshaped(product, out)
 }
 
 func alongAxis(f func(x *G.Node, axes ...int) (*G.Node, error)) rule {
 	return func(t *translator, n *graph.Node) (*G.Node, error) {
-		return f(t.image[n.In(0)], attribute[int](n, "Axis"))
+		return f(t.built[n.In(0)], attribute[int](n, "Axis"))
 	}
 }
 
@@ -158,22 +267,119 @@ func reduction(f func(x *G.Node, along ...int) (*G.Node, error)) rule {
 	return func(t *translator, n *graph.Node) (*G.Node, error) {
 		axes := attribute[[]int](n, "Axes")
 		if len(axes) == 0 { // of a scalar
-			return t.image[n.In(0)], nil
+			return t.built[n.In(0)], nil
 		}
-		return f(t.image[n.In(0)], axes...)
+		return f(t.built[n.In(0)], axes...)
 	}
 }
 
-// part translates the values of a MaxArg; its indices have no counterpart.
+// part translates the parts of tuples that have counterparts: the values of a MaxArg, but not its indices, and pieces of a Split.
 func part(t *translator, n *graph.Node) (*G.Node, error) {
-	tuple := n.In(0)
+	tuple, i := n.In(0), ops.Part(n)
 	switch {
 	case tuple.Is(ops.TupleDef):
-		return t.image[tuple.In(ops.Part(n))], nil
-	case tuple.Is(ops.MaxArgDef) && ops.Part(n) == 0:
-		return G.Max(t.image[tuple.In(0)], attribute[int](tuple, "Axis"))
+		return t.built[tuple.In(i)], nil
+	case tuple.Is(ops.MaxArgDef) && i == 0:
+		return G.Max(t.built[tuple.In(0)], attribute[int](tuple, "Axis"))
+	case tuple.Is(ops.SplitDef):
+		axis, start := attribute[int](tuple, "Axis"), 0
+		for _, d := range attribute[[]graph.Dim](tuple, "Sizes")[:i] {
+			size, err := d.Eval(t.binding)
+			if err != nil {
+				return nil, err
+			}
+			start += size
+		}
+		to, err := t.shape(n)
+		if err != nil {
+			return nil, err
+		}
+		slices := make([]tensor.Slice, axis+1)
+		slices[axis] = G.S(start, start+to[axis])
+		return t.cut(t.built[tuple.In(0)], slices, to)
 	}
-	return nil, graph.Errorf(graph.ErrOperator, "part %d of operator %s has no counterpart in Gorgonia", ops.Part(n), tuple.Def().Name)
+	return nil, graph.Errorf(graph.ErrOperator, "part %d of operator %s has no counterpart in Gorgonia", i, tuple.Def().Name)
+}
+
+// slice cuts along each axis that is not taken whole. Steps backwards have no counterpart.
+func slice(t *translator, n *graph.Node) (*G.Node, error) {
+	to, err := t.shape(n)
+	if err != nil {
+		return nil, err
+	}
+	from, err := t.shape(n.In(0))
+	if err != nil {
+		return nil, err
+	}
+	low, step := attribute[[]graph.Dim](n, "Low"), attribute[[]int](n, "Step")
+	slices := make([]tensor.Slice, len(to))
+	for axis, size := range to {
+		start, err := low[axis].Eval(t.binding)
+		if err != nil {
+			return nil, err
+		}
+		if step[axis] != 1 && size > 1 {
+			return nil, graph.Errorf(graph.ErrOperator, "operator slice has a counterpart in Gorgonia only with steps of 1, not %d: the gradient of others is wrong there", step[axis])
+		}
+		if size != from[axis] {
+			slices[axis] = G.S(start, start+size)
+		}
+	}
+	return t.cut(t.built[n.In(0)], slices, to)
+}
+
+// pad joins x with constants on both sides of each axis that grows. Gaps between elements have no counterpart.
+func pad(t *translator, n *graph.Node) (*G.Node, error) {
+	to, err := t.shape(n)
+	if err != nil {
+		return nil, err
+	}
+	x := t.built[n.In(0)]
+	low, step, fill := attribute[[]graph.Dim](n, "Low"), attribute[[]int](n, "Step"), attribute[float64](n, "Fill")
+	for axis, size := range to {
+		now := x.Shape().Clone()
+		before, err := low[axis].Eval(t.binding)
+		if err != nil {
+			return nil, err
+		}
+		if step[axis] != 1 && now[axis] > 1 {
+			return nil, graph.Errorf(graph.ErrOperator, "operator pad has a counterpart in Gorgonia only with steps of 1, not %d", step[axis])
+		}
+		after := size - before - now[axis]
+		var parts G.Nodes
+		margin := func(width int) {
+			if width > 0 {
+				now[axis] = width
+				parts = append(parts, t.filled(fmt.Sprint("fill ", fill), x.Dtype(), now.Clone(), fill))
+			}
+		}
+		margin(before)
+		parts = append(parts, x)
+		margin(after)
+		if len(parts) > 1 {
+			if x, err = G.Concat(axis, parts...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return x, nil
+}
+
+// cut slices x, and gives back the dimensions of size 1 that slicing drops there.
+func (t *translator) cut(x *G.Node, slices []tensor.Slice, to tensor.Shape) (*G.Node, error) {
+	part, err := G.Slice(x, slices...)
+	if err != nil {
+		return nil, err
+	}
+	return t.reshaped(part, to)
+}
+
+func concat(t *translator, n *graph.Node) (*G.Node, error) {
+	var parts G.Nodes
+	for _, x := range n.Inputs() {
+		parts = append(parts, t.built[x])
+	}
+	return G.Concat(attribute[int](n, "Axis"), parts...)
 }
 
 func reshape(t *translator, n *graph.Node) (*G.Node, error) {
@@ -181,7 +387,7 @@ func reshape(t *translator, n *graph.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.reshaped(t.image[n.In(0)], to)
+	return t.reshaped(t.built[n.In(0)], to)
 }
 
 // reshaped gives x another shape. Of one element it makes a scalar by adding it up, and of a scalar a tensor by multiplying one of
@@ -215,9 +421,9 @@ func (t *translator) filled(name string, dtype tensor.Dtype, shape tensor.Shape,
 func transpose(t *translator, n *graph.Node) (*G.Node, error) {
 	perm := ops.Permutation(n)
 	if len(perm) < 2 {
-		return t.image[n.In(0)], nil
+		return t.built[n.In(0)], nil
 	}
-	return G.Transpose(t.image[n.In(0)], perm...)
+	return G.Transpose(t.built[n.In(0)], perm...)
 }
 
 func dimSize(t *translator, n *graph.Node) (*G.Node, error) {
@@ -239,7 +445,7 @@ func take(t *translator, n *graph.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	picked, err := G.HadamardProd(t.image[n.In(0)], mask)
+	picked, err := G.HadamardProd(t.built[n.In(0)], mask)
 	if err != nil {
 		return nil, err
 	}
@@ -299,16 +505,21 @@ func (t *translator) oneHot(n *graph.Node, axis int) (*G.Node, tensor.Shape, err
 // unless broadcasting is all there is to do.
 func (t *translator) repeated(x *graph.Node, dtype tensor.Dtype, n *graph.Node) (*G.Node, error) {
 	image, err := t.as(x, dtype)
-	if err != nil {
-		return nil, err
-	}
-	from, err := t.shape(x)
-	if err != nil {
-		return nil, err
+	if err != nil || image.IsScalar() && !n.Is(ops.BroadcastToDef) {
+		return image, err
 	}
 	to, err := t.shape(n)
-	if err != nil || len(from) == len(to) && from.Eq(to) || len(from) == 0 && !n.Is(ops.BroadcastToDef) {
-		return image, err
+	if err != nil {
+		return nil, err
+	}
+	return t.spread(image, to)
+}
+
+// spread broadcasts x to a shape.
+func (t *translator) spread(x *G.Node, to tensor.Shape) (*G.Node, error) {
+	from := x.Shape()
+	if len(from) == len(to) && from.Eq(to) {
+		return x, nil
 	}
 	var along []byte
 	full := make(tensor.Shape, len(to))
@@ -321,13 +532,14 @@ func (t *translator) repeated(x *graph.Node, dtype tensor.Dtype, n *graph.Node) 
 			along = append(along, byte(axis))
 		}
 	}
-	if image, err = t.reshaped(image, full); err != nil || len(along) == 0 {
-		return image, err
+	x, err := t.reshaped(x, full)
+	if err != nil || len(along) == 0 {
+		return x, err
 	}
 	if len(to) > 4 {
 		return nil, graph.Errorf(graph.ErrShape, "Gorgonia broadcasts up to 4 dimensions, not to %v", to)
 	}
 	// Of the other operand only the shape is read.
-	image, _, err = G.Broadcast(image, t.filled("ones", dtype, to, 1), G.NewBroadcastPattern(along, nil))
-	return image, err
+	x, _, err = G.Broadcast(x, t.filled("ones", x.Dtype(), to, 1), G.NewBroadcastPattern(along, nil))
+	return x, err
 }
