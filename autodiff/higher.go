@@ -52,9 +52,13 @@ func (o Options) Nth(y, x *graph.Node, n int) *graph.Node {
 		return graph.Invalid(err, "nth("+y.String()+")", y)
 	}
 	one := ops.BroadcastTo(x.Graph().Full(x.DType(), 1), x.Shape()...)
-	for range n {
+	further := o
+	further.AllowUnused = true // a derivative may be a constant
+	for order := range n {
+		if order > 0 {
+			o = further
+		}
 		y = o.JVP(y, []*graph.Node{x}, []*graph.Node{one})
-		o.AllowUnused = true
 	}
 	return y
 }

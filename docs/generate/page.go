@@ -165,9 +165,7 @@ func onTheTape(f *function, c *catalogue, facts *facts, shown map[string]bool) s
 	for _, d := range defs {
 		parts = append(parts, "`"+facts.Defs[d].Name+"`")
 	}
-	for _, call := range calls {
-		parts = append(parts, call)
-	}
+	parts = append(parts, calls...)
 	if len(parts) == 0 {
 		return "a constant"
 	}
