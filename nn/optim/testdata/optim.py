@@ -2,7 +2,8 @@
 """Writes optim.json: 50 steps of PyTorch's optimisers, and its schedules. Run in this folder.
 
 The problem is f(p, q) = Σ a (p − c)² + Σ p⁴/10 + q², of a parameter of three elements and a scalar one, in float64.
-Lion and LAMB, which PyTorch lacks, follow their papers' formulas in plain tensors.
+Lion and LAMB, which PyTorch lacks, follow their papers' formulas in plain tensors. So does NAdam: release 1.13 multiplies the
+product of momenta by this step's twice, which later releases do not.
 """
 import json, math
 import torch
@@ -55,6 +56,28 @@ class Lamb(torch.optim.Optimizer):
                 p.sub_(group["lr"] * (a / b if a > 0 and b > 0 else 1.0) * r)
 
 
+class NAdam(torch.optim.Optimizer):
+    def __init__(self, params, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3):
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            b1, b2 = group["betas"]
+            for p in group["params"]:
+                s = self.state[p]
+                t = s["t"] = s.get("t", 0) + 1
+                m, v = s.setdefault("m", torch.zeros_like(p)), s.setdefault("v", torch.zeros_like(p))
+                g = p.grad + group["weight_decay"] * p
+                m.mul_(b1).add_((1 - b1) * g)
+                v.mul_(b2).add_((1 - b2) * g ** 2)
+                now = b1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
+                then = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * group["momentum_decay"]))
+                product = s["product"] = s.get("product", 1.0) * now
+                d = (1 - now) / (1 - product) * g + then / (1 - product * then) * m
+                p.sub_(group["lr"] * d / ((v / (1 - b2 ** t)).sqrt() + group["eps"]))
+
+
 O = torch.optim
 CASES = {
     "sgd": lambda w: O.SGD(w, 0.05),
@@ -66,8 +89,8 @@ CASES = {
     "adam amsgrad": lambda w: O.Adam(w, 0.3, betas=(0.9, 0.7), amsgrad=True),
     "adamw": lambda w: O.AdamW(w, 0.1),
     "adamw amsgrad": lambda w: O.AdamW(w, 0.1, weight_decay=0.3, betas=(0.9, 0.7), amsgrad=True),
-    "nadam": lambda w: O.NAdam(w, 0.1),
-    "nadam decay": lambda w: O.NAdam(w, 0.1, weight_decay=0.2, momentum_decay=0.01),
+    "nadam": lambda w: NAdam(w, 0.1),
+    "nadam decay": lambda w: NAdam(w, 0.1, weight_decay=0.2, momentum_decay=0.01),
     "radam": lambda w: O.RAdam(w, 0.1),
     "radam decay": lambda w: O.RAdam(w, 0.1, betas=(0.9, 0.99), weight_decay=0.2),
     "adamax": lambda w: O.Adamax(w, 0.1),
