@@ -1,6 +1,11 @@
 package ops
 
-import "github.com/tapir-ml/tapir/graph"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapir-ml/tapir/graph"
+)
 
 // The definitions of convolution. ⟨y, conv(x, w)⟩ is linear in each of x, w and y, and the three operators are its derivatives by y, by x
 // and by w: so each one's gradients are the other two, to any order.
@@ -53,6 +58,28 @@ type convAttr struct {
 	Before, After    [2]int // padding
 	Groups           int
 	Size             [2]graph.Dim // the spatial size of the result of ConvInput and ConvWeights, which the operands do not tell
+}
+
+// String prints the geometry for people, without what is usual.
+func (a convAttr) String() string {
+	var parts []string
+	for _, p := range []struct {
+		name  string
+		value any
+		usual bool
+	}{
+		{"stride", a.Stride, a.Stride == [2]int{1, 1}},
+		{"padding", a.Before, a.Before == [2]int{}},
+		{"after", a.After, a.After == a.Before},
+		{"dilation", a.Dilation, a.Dilation == [2]int{1, 1}},
+		{"groups", a.Groups, a.Groups == 1},
+		{"size", a.Size, a.Size == [2]graph.Dim{}},
+	} {
+		if !p.usual {
+			parts = append(parts, fmt.Sprintf("%s=%v", p.name, p.value))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 func convolve(x, w, b *graph.Node, o Convolution, spatial int) *graph.Node {

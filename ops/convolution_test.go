@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tapir-ml/tapir/autodiff"
+	"github.com/tapir-ml/tapir/autodiff/gradcheck"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
@@ -325,7 +326,7 @@ func TestConvolutionsThatDoNotFit(t *testing.T) {
 	g = graph.New()
 	x = g.Input("x", graph.Float32, 1, 1, n, n)
 	_, err := vm.Eval(mustState(t, g), ops.MaxPool2D(x, []int{2}, ops.Window{Padding: []int{1}, Dilation: []int{2}}), vm.Feeds{x: array(graph.Float32, []int{1, 1, 1, 1}, 1)})
-	if err == nil || !strings.Contains(err.Error(), "a window lies beside the image of 1×1") {
+	if err == nil || !strings.Contains(err.Error(), "a window lies beside the image of [1 1]") {
 		t.Errorf("a window beside the image: %v", err)
 	}
 	_, err = vm.Eval(mustState(t, g), ops.MaxPool2D(x, []int{3}, ops.Window{Stride: []int{1}}), vm.Feeds{x: array(graph.Float32, []int{1, 1, 1, 1}, 1)})
@@ -371,4 +372,28 @@ func init() {
 			}, [][]int{shape}
 		}},
 	)
+}
+
+// A small network of convolutions and pools, differentiated twice as a whole.
+func TestGradientsOfAConvolutionalNetwork(t *testing.T) {
+	random := func(seed int, shape ...int) graph.Array {
+		a := graph.NewArray(graph.Float64, shape...)
+		for i := range a.Len() {
+			a.SetAt(i, math.Sin(float64(i*i+seed)))
+		}
+		return a
+	}
+	report, err := gradcheck.Check(func(in []*graph.Node) *graph.Node {
+		h := ops.Tanh(ops.Conv2D(in[0], in[1], in[2], ops.Convolution{Same: true}))
+		h = ops.MaxPool2D(h, []int{2}, ops.Window{})
+		h = ops.Softplus(ops.Conv2D(h, in[3], nil, ops.Convolution{Groups: 2, Stride: []int{2}, Padding: []int{1}}))
+		h = ops.Concat(1, h, ops.AvgPool2D(in[0], []int{3}, ops.Window{Stride: []int{3}}))
+		return ops.Sum(ops.Square(ops.Mean(h, 2, 3)))
+	}, random(1, 2, 2, 6, 6), random(2, 4, 2, 3, 3), random(3, 4), random(4, 2, 2, 2, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() {
+		t.Error(report)
+	}
 }

@@ -143,8 +143,12 @@ func scratchConv(role convRole) func(attr any, in []graph.Type) graph.Dim {
 			return 0
 		}
 		x, w, y := roles(role, in[0].Shape, in[1].Shape, result.Shape)
-		if x.IsStatic() && w.IsStatic() && y.IsStatic() {
-			p := planConv(role, a.Groups, ints(x), ints(w), ints(y))
+		if x[2:].IsStatic() && w.IsStatic() && y[2:].IsStatic() {
+			batch := int(max(x[0], 0)) // of an unknown batch as many lanes as there may be
+			p := planConv(role, a.Groups, []int{batch, 0, int(x[2]), int(x[3])}, ints(w), []int{batch, 0, int(y[2]), int(y[3])})
+			if x[0].IsSymbolic() {
+				p.lanes = convLanes
+			}
 			return graph.Dim(p.lanes*p.chunk*p.depth) * size
 		}
 		return w[1].Mul(w[2]).Mul(w[3]).Mul(convLeast).Add(convChunk).Mul(convLanes * size)

@@ -75,60 +75,101 @@ func checkIndex(in []graph.Type, axis int) error {
 	return nil
 }
 
-// indexAt reads an index along an axis and checks that it lies in [0, size), or in [−size, size) if negative ones count from the end.
-func indexAt(index graph.Array, i, size, axis int, fromEnd bool) (int, error) {
-	var j int64
+// walkAlong calls one of the loops for the type of the indices, and says which index is wrong if one is.
+func walkAlong[T any](dst, src []T, index graph.Array, axis, size int, loop32 func(alongAxes, []T, []T, []int32) int, loop64 func(alongAxes, []T, []T, []int64) int) error {
+	var a alongAxes
+	a.outer, a.n, a.inner = around(index.Shape, axis)
+	a.size = size
+	bad := -1
 	if index.DType == graph.Int32 {
-		j = int64(index.I32()[i])
+		bad = loop32(a, dst, src, index.I32())
 	} else {
-		j = index.I64()[i]
+		bad = loop64(a, dst, src, index.I64())
 	}
-	least := 0
-	if fromEnd {
-		least = -size
+	if bad < 0 {
+		return nil
 	}
-	switch {
-	case size == 0:
-		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) points into axis %d, which has no elements", j, i, axis)
-	case j < int64(least) || j >= int64(size):
-		return 0, graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) is outside %d…%d of axis %d", j, i, least, size-1, axis)
-	case j < 0:
-		j += int64(size)
-	}
-	return int(j), nil
+	return wrongIndex(index, bad, size, axis, false)
 }
 
-// evalIndexed runs over the indices: along the axis they have n entries, the indexed side has size.
-func evalIndexed(index graph.Array, axis, size int, visit func(element, indexed int)) error {
-	outer, n, inner := around(index.Shape, axis)
-	for o := range outer {
-		for k := range n {
-			for i := range inner {
-				element := (o*n+k)*inner + i
-				j, err := indexAt(index, element, size, axis, false)
-				if err != nil {
-					return err
+// alongAxes are the sizes of a loop over indices: along the axis they have n entries, the indexed side has size.
+type alongAxes struct{ outer, n, inner, size int }
+
+func takeAlong[T any, I int32 | int64](a alongAxes, dst, x []T, index []I) int {
+	for o := range a.outer {
+		x := x[o*a.size*a.inner : (o+1)*a.size*a.inner]
+		for k := range a.n {
+			at := (o*a.n + k) * a.inner
+			for i := range a.inner {
+				j := int(index[at+i])
+				if uint(j) >= uint(a.size) {
+					return at + i
 				}
-				visit(element, (o*size+j)*inner+i)
+				dst[at+i] = x[j*a.inner+i]
 			}
 		}
 	}
-	return nil
+	return -1
 }
 
-func evalTakeAlong[T float32 | float64 | int32 | int64 | bool](c *graph.Call) error {
-	x, dst, axis := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Attr.(axisAttr).Axis
-	return evalIndexed(c.In[1], axis, c.In[0].Shape[axis], func(element, indexed int) { dst[element] = x[indexed] })
+func scatterAlong[T number, I int32 | int64](a alongAxes, dst, x []T, index []I) int {
+	clear(dst)
+	for o := range a.outer {
+		dst := dst[o*a.size*a.inner : (o+1)*a.size*a.inner]
+		for k := range a.n {
+			at := (o*a.n + k) * a.inner
+			for i := range a.inner {
+				j := int(index[at+i])
+				if uint(j) >= uint(a.size) {
+					return at + i
+				}
+				dst[j*a.inner+i] += x[at+i]
+			}
+		}
+	}
+	return -1
+}
+
+func evalTakeAlong[T number | bool](c *graph.Call) error {
+	axis := c.Attr.(axisAttr).Axis
+	return walkAlong(graph.Elements[T](c.Out[0]), graph.Elements[T](c.In[0]), c.In[1], axis, c.In[0].Shape[axis], takeAlong[T, int32], takeAlong[T, int64])
+}
+
+func evalScatter[T number](c *graph.Call) error {
+	axis := c.Attr.(scatterAttr).Axis
+	return walkAlong(graph.Elements[T](c.Out[0]), graph.Elements[T](c.In[0]), c.In[1], axis, c.Out[0].Shape[axis], scatterAlong[T, int32], scatterAlong[T, int64])
 }
 
 type number interface {
 	float32 | float64 | int32 | int64
 }
 
-func evalScatter[T number](c *graph.Call) error {
-	x, dst, axis := graph.Elements[T](c.In[0]), graph.Elements[T](c.Out[0]), c.Attr.(scatterAttr).Axis
-	clear(dst)
-	return evalIndexed(c.In[1], axis, c.Out[0].Shape[axis], func(element, indexed int) { dst[indexed] += x[element] })
+// indexAt reads an index along an axis; it is not ok unless it lies in [0, size), or in [−size, size) if negative ones count from the end.
+func indexAt(index graph.Array, i, size int, fromEnd bool) (j int, ok bool) {
+	j = int(wholeIndex(index, i))
+	if fromEnd && j < 0 {
+		j += size
+	}
+	return j, j >= 0 && j < size
+}
+
+func wholeIndex(index graph.Array, i int) int64 {
+	if index.DType == graph.Int32 {
+		return int64(index.I32()[i])
+	}
+	return index.I64()[i]
+}
+
+// wrongIndex says what is wrong with element i of the indices.
+func wrongIndex(index graph.Array, i, size, axis int, fromEnd bool) error {
+	j, least := wholeIndex(index, i), 0
+	if fromEnd {
+		least = -size
+	}
+	if size == 0 {
+		return graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) points into axis %d, which has no elements", j, i, axis)
+	}
+	return graph.Errorf(graph.ErrValue, "index %d (element %d of the indices) is outside %d…%d of axis %d", j, i, least, size-1, axis)
 }
 
 // onNumbers picks the instance of a kernel for an element type other than bool.

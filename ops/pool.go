@@ -1,7 +1,10 @@
 package ops
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
@@ -180,6 +183,11 @@ func unfold(x *graph.Node, size []int, o Window, spatial int) *graph.Node {
 	return graph.Apply(UnfoldDef, a, x)
 }
 
+// String prints the geometry for people, without what is usual.
+func (a windowAttr) String() string {
+	return strings.TrimSpace(fmt.Sprintf("window=%v %v", a.Kernel, a.Conv))
+}
+
 // over is the window over planes of the given shape.
 func (a windowAttr) over(x []int, oh, ow int) kernel.Window {
 	c := a.Conv
@@ -197,39 +205,81 @@ func (a windowAttr) positions(x graph.Shape) (at [2]graph.Dim, err error) {
 	return at, nil
 }
 
-func evalUnfold[T kernel.Float](c *graph.Call) error {
-	x, y := c.In[0], c.Out[0]
-	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[3], y.Shape[4])
-	positions := w.OH * w.OW
-	kernel.Unfold(graph.Elements[T](y), positions, graph.Elements[T](x), x.Shape[0]*x.Shape[1], &w, 0, positions, 0)
-	return nil
-}
-
-func evalFold[T kernel.Float](c *graph.Call) error {
-	x, y := c.Out[0], c.In[0]
-	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[3], y.Shape[4])
-	positions := w.OH * w.OW
-	clear(graph.Elements[T](x))
-	kernel.Fold(graph.Elements[T](x), x.Shape[0]*x.Shape[1], &w, 0, positions, graph.Elements[T](y), positions)
-	return nil
-}
-
-func evalMaxPool[T kernel.Float](c *graph.Call) error {
-	x, y := c.In[0], c.Out[0]
-	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[2], y.Shape[3])
-	if kernel.MaxPool(graph.Elements[T](y), c.Out[1].I64(), graph.Elements[T](x), x.Shape[0]*x.Shape[1], &w) {
+// byPlanes is the kernel of an operator that works on each plane of (n, c, …) by itself, those from one to before another at a time. Lanes
+// share them out. beside is the error of a plane that cannot be done.
+func byPlanes(f32, f64 func(c *graph.Call, from, to int) bool, beside string) func(c *graph.Call) error {
+	return func(c *graph.Call) error {
+		t, ok := c.Kept.(*planeTask)
+		if !ok {
+			t = new(planeTask)
+			t.do = t.lane
+			c.Kept = t
+		}
+		t.call, t.run, t.planes = c, f64, c.In[0].Shape[0]*c.In[0].Shape[1]
+		if c.Out[0].DType == graph.Float32 {
+			t.run = f32
+		}
+		t.lanes = max(min(1+max(c.In[0].Len(), c.Out[0].Len())/planeWork, t.planes, convLanes), 1)
+		if c.Parallel != nil && t.lanes > 1 {
+			c.Parallel(t.lanes, t.do)
+		} else {
+			for lane := range t.lanes {
+				t.lane(lane)
+			}
+		}
+		if slices.Contains(t.done[:t.lanes], false) {
+			return graph.Errorf(graph.ErrValue, beside, c.In[0].Shape[2:])
+		}
 		return nil
 	}
-	return graph.Errorf(graph.ErrValue, "a window lies beside the image of %d×%d; less padding or dilation would mend it", w.H, w.W)
 }
 
-func onFloats(f32, f64 func(*graph.Call) error) func(*graph.Call) error {
-	return func(c *graph.Call) error {
-		if c.Out[0].DType == graph.Float32 {
-			return f32(c)
-		}
-		return f64(c)
+const planeWork = 1 << 14 // elements of a lane at least: some 10 µs
+
+type planeTask struct {
+	call          *graph.Call
+	planes, lanes int
+	run           func(c *graph.Call, from, to int) bool
+	done          [convLanes]bool
+	do            func(lane int) // the method lane, made once
+}
+
+func (t *planeTask) lane(lane int) {
+	t.done[lane] = t.run(t.call, lane*t.planes/t.lanes, (lane+1)*t.planes/t.lanes)
+}
+
+// part returns the elements of some of an array's planes.
+func part[T kernel.Float](a graph.Array, planes, from, to int) []T {
+	size := 0
+	if planes > 0 {
+		size = a.Len() / planes
 	}
+	return graph.Elements[T](a)[from*size : to*size]
+}
+
+func unfoldPlanes[T kernel.Float](c *graph.Call, from, to int) bool {
+	x, y := c.In[0], c.Out[0]
+	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[3], y.Shape[4])
+	planes, positions := x.Shape[0]*x.Shape[1], w.OH*w.OW
+	kernel.Unfold(part[T](y, planes, from, to), positions, part[T](x, planes, from, to), to-from, &w, 0, positions, 0)
+	return true
+}
+
+func foldPlanes[T kernel.Float](c *graph.Call, from, to int) bool {
+	x, y := c.Out[0], c.In[0]
+	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[3], y.Shape[4])
+	planes, positions := x.Shape[0]*x.Shape[1], w.OH*w.OW
+	dst := part[T](x, planes, from, to)
+	clear(dst)
+	kernel.Fold(dst, to-from, &w, 0, positions, part[T](y, planes, from, to), positions)
+	return true
+}
+
+func maxPlanes[T kernel.Float](c *graph.Call, from, to int) bool {
+	x, y := c.In[0], c.Out[0]
+	w := c.Attr.(windowAttr).over(x.Shape, y.Shape[2], y.Shape[3])
+	planes, positions := x.Shape[0]*x.Shape[1], w.OH*w.OW
+	return kernel.MaxPool(part[T](y, planes, from, to), c.Out[1].I64()[from*positions:to*positions], part[T](x, planes, from, to), to-from, &w)
 }
 
 func windowSample(a windowAttr, x graph.Operand) graph.Sample {
@@ -252,7 +302,7 @@ func init() {
 			at, err := a.positions(x)
 			return graph.TypeOf(in[0].DType, x[0], x[1], graph.Dim(a.Kernel[0]*a.Kernel[1]), at[0], at[1]), err
 		},
-		Eval: onFloats(evalUnfold[float32], evalUnfold[float64]),
+		Eval: byPlanes(unfoldPlanes[float32], unfoldPlanes[float64], ""),
 		VJP: func(n, dy *graph.Node) []*graph.Node {
 			a := n.Attr().(windowAttr)
 			a.Conv = a.Conv.to(n.In(0).Shape()[2:]...)
@@ -289,7 +339,7 @@ func init() {
 			}
 			return graph.TypeOf(in[0].DType, x...), err
 		},
-		Eval: onFloats(evalFold[float32], evalFold[float64]),
+		Eval: byPlanes(foldPlanes[float32], foldPlanes[float64], ""),
 		VJP: func(n, dx *graph.Node) []*graph.Node {
 			a := n.Attr().(windowAttr)
 			a.Conv = a.Conv.to(0, 0)
@@ -313,7 +363,7 @@ func init() {
 			at, err := attr.(windowAttr).positions(x)
 			return graph.TupleOf(graph.TypeOf(in[0].DType, x[0], x[1], at[0], at[1]), graph.TypeOf(graph.Int64, x[0], x[1], at[0], at[1])), err
 		},
-		Eval: onFloats(evalMaxPool[float32], evalMaxPool[float64]),
+		Eval: byPlanes(maxPlanes[float32], maxPlanes[float64], "a window lies beside the image of %v; less padding or dilation would mend it"),
 		VJP: func(n, dy *graph.Node) []*graph.Node { // dy goes where the maximum came from
 			x := n.In(0).Shape()
 			values, indices := Get(dy, 0), Get(n, 1)

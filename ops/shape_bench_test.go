@@ -81,6 +81,34 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
+// BenchmarkPool is pools of 32 images of 32x26x26 and their gradients.
+func BenchmarkPool(b *testing.B) {
+	x := graph.NewArray(graph.Float32, 32, 32, 26, 26)
+	for i := range x.Len() {
+		x.SetAt(i, float64(i*7919%1009))
+	}
+	for _, c := range []struct {
+		name string
+		f    func(x *graph.Node) *graph.Node
+	}{
+		{"max 2x2", func(x *graph.Node) *graph.Node { return ops.MaxPool2D(x, []int{2}, ops.Window{}) }},
+		{"max 3x3 by 2", func(x *graph.Node) *graph.Node {
+			return ops.MaxPool2D(x, []int{3}, ops.Window{Stride: []int{2}, Padding: []int{1}})
+		}},
+		{"mean 2x2", func(x *graph.Node) *graph.Node { return ops.AvgPool2D(x, []int{2}, ops.Window{}) }},
+	} {
+		b.Run(c.name+"/forward", func(b *testing.B) {
+			benchmark(b, express(func(in []*graph.Node) []*graph.Node { return []*graph.Node{c.f(in[0])} }, x))
+		})
+		b.Run(c.name+"/and gradient", func(b *testing.B) {
+			benchmark(b, express(func(in []*graph.Node) []*graph.Node {
+				y := c.f(in[0])
+				return autodiff.VJP(y, y, in[0])
+			}, x))
+		})
+	}
+}
+
 func benchmark(b *testing.B, e *expression) {
 	m, err := e.machine()
 	if err != nil {

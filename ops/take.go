@@ -98,9 +98,9 @@ func takeSlabs[T word](c *graph.Call, a takeAttr, dst, x []T) error {
 	index := c.In[1]
 	picks := index.Len()
 	for k := range picks { // all are checked, also where a slab has no elements
-		j, err := indexAt(index, k, n, a.Axis, a.FromEnd)
-		if err != nil {
-			return err
+		j, ok := indexAt(index, k, n, a.FromEnd)
+		if !ok {
+			return wrongIndex(index, k, n, a.Axis, a.FromEnd)
 		}
 		for o := range outer {
 			d, s := (o*picks+k)*inner, (o*n+j)*inner
@@ -121,9 +121,9 @@ func addSlabs[T number](c *graph.Call) error {
 	clear(dst)
 	picks := index.Len()
 	for k := range picks {
-		j, err := indexAt(index, k, n, a.Axis, a.FromEnd)
-		if err != nil {
-			return err
+		j, ok := indexAt(index, k, n, a.FromEnd)
+		if !ok {
+			return wrongIndex(index, k, n, a.Axis, a.FromEnd)
 		}
 		for o := range outer {
 			to := dst[(o*n+j)*inner : (o*n+j+1)*inner]

@@ -116,21 +116,31 @@ func MaxPool[T Float](values []T, indices []int64, x []T, planes int, w *Window)
 				if h0 >= h1 || w0 >= w1 {
 					return false
 				}
-				best := h0*w.W + w0
-				v := plane[best]
-				for h := h0; h < h1; h += w.DilationH {
-					for i := h*w.W + w0; i < h*w.W+w1; i += w.DilationW {
-						if e := plane[i]; e > v || e != e && v == v {
-							v, best = e, i
-						}
-					}
-				}
-				values[at], indices[at] = v, int64(best)
+				best := largest(plane, w, h0, h1, w0, w1)
+				values[at], indices[at] = plane[best], int64(best)
 				at++
 			}
 		}
 	}
 	return true
+}
+
+// largest is the index of the largest element among those of a window inside its plane. Only the index depends on what is compared, so that
+// no branch has to be predicted.
+func largest[T Float](plane []T, w *Window, h0, h1, w0, w1 int) int {
+	best := h0*w.W + w0
+	for h := h0; h < h1; h += w.DilationH {
+		for i := h*w.W + w0; i < h*w.W+w1; i += w.DilationW {
+			e := plane[i]
+			if e != e {
+				return i
+			}
+			if e > plane[best] {
+				best = i
+			}
+		}
+	}
+	return best
 }
 
 // inside returns the first index of a window of k elements from start on, step apart, that is in [0, n), and the end of those that are.
