@@ -57,16 +57,6 @@ func MultiplySlope[T Float](act Act, savedInput bool, dst, a, saved []T, alpha T
 	f(dst, a, saved, alpha)
 }
 
-// actScratch is empty: the activations work in place.
-type actScratch[T Float] struct{}
-
-// activate sets x = act(x), multiplySlope x = x ⊙ act′.
-func activate[T Float](act Act, x []T, alpha T, _ *actScratch[T]) { Activate(act, x, x, alpha) }
-
-func multiplySlope[T Float](act Act, savedInput bool, x, saved []T, alpha T, _ *actScratch[T]) {
-	MultiplySlope(act, savedInput, x, x, saved, alpha)
-}
-
 // An activation is the portable form: functions of one number and the parameter. The derivatives keep the relative
 // accuracy of small slopes: a difference like 1 − tanh² would lose it.
 type activation struct {

@@ -20,7 +20,6 @@ func benchmarkAct[T Float](b *testing.B) {
 	for i := range x {
 		x[i], saved[i] = T(rng.NormFloat64()*2), T(rng.NormFloat64()*2)
 	}
-	scratch := new(actScratch[T])
 	run := func(name string, f func()) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -31,10 +30,10 @@ func benchmarkAct[T Float](b *testing.B) {
 		})
 	}
 	for act := ActReLU; act < numActs; act++ {
-		run(act.String(), func() { activate(act, y, 0.5, scratch) })
-		run(act.String()+"'in", func() { multiplySlope(act, true, y, saved, 0.5, scratch) })
+		run(act.String(), func() { Activate(act, y, y, 0.5) })
+		run(act.String()+"'in", func() { MultiplySlope(act, true, y, y, saved, 0.5) })
 		if act.FromOutput() {
-			run(act.String()+"'out", func() { multiplySlope(act, false, y, saved, 0.5, scratch) })
+			run(act.String()+"'out", func() { MultiplySlope(act, false, y, y, saved, 0.5) })
 		}
 	}
 }

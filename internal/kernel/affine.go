@@ -69,11 +69,10 @@ func (e *Epilogue[T]) finishes() bool {
 
 // finish does to the rows × cols elements of C from (i0, j0) on what the micro-kernel has left: all but the bias and
 // what fits in registers.
-func (g *Gemm[T]) finish(buf *packBuffer, i0, j0, rows, cols int) {
+func (g *Gemm[T]) finish(i0, j0, rows, cols int) {
 	e := &g.Epilogue
 	c := g.C[i0*g.CRow+j0:]
 	if !e.inRegisters() {
-		scratch := actScratchOf[T](buf)
 		rows, cols := rows, cols
 		if cols == g.CRow && (e.Saved == nil || cols == e.SavedRow) { // rows without gaps are one
 			rows, cols = 1, rows*cols
@@ -81,10 +80,10 @@ func (g *Gemm[T]) finish(buf *packBuffer, i0, j0, rows, cols int) {
 		for i := range rows {
 			row := c[i*g.CRow:][:cols]
 			if e.Act != ActIdentity {
-				activate(e.Act, row, e.Alpha, scratch)
+				Activate(e.Act, row, row, e.Alpha)
 			}
 			if e.Saved != nil {
-				multiplySlope(e.Deriv, e.SavedInput, row, e.Saved[(i0+i)*e.SavedRow+j0:][:cols], e.Alpha, scratch)
+				MultiplySlope(e.Deriv, e.SavedInput, row, row, e.Saved[(i0+i)*e.SavedRow+j0:][:cols], e.Alpha)
 			}
 		}
 	}

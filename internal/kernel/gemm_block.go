@@ -4,14 +4,14 @@ package kernel
 // ends at such or at C's edge.
 func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
 	var buf *packBuffer
-	if p.packB || p.packA || p.swap || !g.Epilogue.inRegisters() {
+	if p.packB || p.packA || p.swap {
 		buf = takePackBuffer()
 	}
 	k0 := 0
 	if g.K <= 0 {
-		g.empty(buf, i0, i1, j0, j1)
+		g.empty(i0, i1, j0, j1)
 	} else if p.dots {
-		g.dots(buf, i0, i1, j0, j1)
+		g.dots(i0, i1, j0, j1)
 		k0 = g.K
 	}
 	for ; k0 < g.K; k0 += p.depth {
@@ -79,7 +79,7 @@ func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int)
 			sub.slice(&g.Epilogue, i, j, last)
 			multiply(&sub)
 			if last && g.Epilogue.finishes() {
-				g.finish(buf, i, j, sub.M, sub.N)
+				g.finish(i, j, sub.M, sub.N)
 			}
 			i = end
 		}
@@ -106,7 +106,7 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 			sub.C = g.C[i*g.CRow+j:]
 			multiply(&sub)
 			if k1 == g.K {
-				g.epilogue(buf, i, j, sub.N, sub.M)
+				g.epilogue(i, j, sub.N, sub.M)
 			}
 			j = end
 		}
@@ -114,7 +114,7 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 }
 
 // dots computes a region as dot products, some at a time: assembly cannot be preempted.
-func (g *Gemm[T]) dots(buf *packBuffer, i0, i1, j0, j1 int) {
+func (g *Gemm[T]) dots(i0, i1, j0, j1 int) {
 	const at = 1 << 20
 	sub := *g
 	if g.N > 1 {
@@ -133,11 +133,11 @@ func (g *Gemm[T]) dots(buf *packBuffer, i0, i1, j0, j1 int) {
 			multiplyDots(&sub)
 		}
 	}
-	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
+	g.epilogue(i0, j0, i1-i0, j1-j0)
 }
 
 // epilogue does the whole epilogue on sums that are already in C.
-func (g *Gemm[T]) epilogue(buf *packBuffer, i, j, rows, cols int) {
+func (g *Gemm[T]) epilogue(i, j, rows, cols int) {
 	if e := &g.Epilogue; e.Bias != nil || e.inRegisters() && (e.Act != ActIdentity || e.Saved != nil) {
 		sub := *g
 		sub.M, sub.N, sub.K = rows, cols, 0
@@ -147,7 +147,7 @@ func (g *Gemm[T]) epilogue(buf *packBuffer, i, j, rows, cols int) {
 		multiply(&sub)
 	}
 	if g.Epilogue.finishes() {
-		g.finish(buf, i, j, rows, cols)
+		g.finish(i, j, rows, cols)
 	}
 }
 
@@ -171,11 +171,11 @@ func (g *Gemm[T]) slice(e *Epilogue[T], i, j int, last bool) {
 }
 
 // empty is the product with K = 0.
-func (g *Gemm[T]) empty(buf *packBuffer, i0, i1, j0, j1 int) {
+func (g *Gemm[T]) empty(i0, i1, j0, j1 int) {
 	if !g.Accumulate {
 		for i := i0; i < i1; i++ {
 			clear(g.C[i*g.CRow+j0 : i*g.CRow+j1])
 		}
 	}
-	g.epilogue(buf, i0, j0, i1-i0, j1-j0)
+	g.epilogue(i0, j0, i1-i0, j1-j0)
 }

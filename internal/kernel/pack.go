@@ -80,12 +80,11 @@ func packPanel[T Float](dst, b []T, row, col, w, k0 int) {
 	}
 }
 
-// packBuffer is the memory of a part that runs: what it packs and what its activation needs. There are as many as parts have
-// ever run at the same time; a buffer that has just been used is used next, as it is still in cache.
+// packBuffer is the memory of a part that packs. There are as many as parts have ever run at the same time; a buffer that
+// has just been used is used next, as it is still in cache.
 type packBuffer struct {
 	b [maxGroupBytes / 8]float64 // panels of B
 	a [blockBytes / 8]float64    // rows of A
-	t actScratch[float64]
 }
 
 var packBuffers struct {
@@ -117,8 +116,4 @@ func panels[T Float](b *packBuffer) []T {
 
 func rows[T Float](b *packBuffer) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b.a)), blockBytes/64*panel[T]())
-}
-
-func actScratchOf[T Float](b *packBuffer) *actScratch[T] {
-	return (*actScratch[T])(unsafe.Pointer(&b.t))
 }
