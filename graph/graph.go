@@ -49,9 +49,13 @@ func (g *Graph) prepare() {
 
 // Init says how a parameter or variable starts. Name is what people read; Fill sets the values of a tensor of the given shape,
 // in row-major order, drawing from r, which is seeded from the State's seed and the leaf's name. The zero Init means zeros.
+//
+// Check, if there is one, says why a tensor of this shape cannot start so, or nil; it is asked when the leaf is added, and Fill
+// meets only shapes that it accepts.
 type Init struct {
-	Name string
-	Fill func(r *rand.Rand, shape []int, dst []float64)
+	Name  string
+	Fill  func(r *rand.Rand, shape []int, dst []float64)
+	Check func(shape []int) error
 }
 
 // Zeros is the initial value 0.
@@ -108,7 +112,24 @@ func (g *Graph) checkLeaf(n *Node) error {
 	if n.kind != Input && !n.typ.Shape.IsStatic() {
 		return Errorf(ErrShape, "shape %v has a symbol; what a State holds needs fixed sizes", n.typ.Shape)
 	}
-	return nil
+	return n.init.check(n.typ.Shape)
+}
+
+// check asks whether a tensor of a static shape can start so.
+func (i Init) check(s Shape) (err error) {
+	if i.Check == nil {
+		return nil
+	}
+	defer func() { // the check may belong to a user; building never panics
+		if r := recover(); r != nil {
+			err = Errorf(ErrOperator, "the check of initialiser %s panicked: %v", i.Name, r)
+		}
+	}()
+	sizes := make([]int, len(s))
+	for k, d := range s {
+		sizes[k] = int(d)
+	}
+	return i.Check(sizes)
 }
 
 // Constant adds a fixed value: a *tensor.Dense, a slice, or a Go number (int is Int64, float64 is Float64). The value is

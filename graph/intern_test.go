@@ -175,6 +175,14 @@ func TestLeavesAndAssign(t *testing.T) {
 	p, v := g.Param("p", graph.Float32, graph.Full(2), 3), g.Variable("v", graph.Float32, graph.Zeros(), 3)
 	wantErr(t, g.Input("x", graph.Float32).Err(), "intern_test.go:", "the name \"x\" is taken by the input of kit_test.go:")
 	wantErr(t, g.Param("q", graph.Float32, graph.Zeros(), graph.Symbol("batch")).Err(), "shape (batch) has a symbol")
+	unwilling := graph.Init{Name: "unwilling", Check: func(shape []int) error {
+		if len(shape) == 1 {
+			return graph.Errorf(graph.ErrValue, "not a vector of %d", shape[0])
+		}
+		panic("no shape will do")
+	}}
+	wantErr(t, g.Param("vector", graph.Float32, unwilling, 3).Err(), "intern_test.go:", "param vector: not a vector of 3")
+	wantErr(t, g.Variable("matrix", graph.Float32, unwilling, 3, 3).Err(), "variable matrix: the check of initialiser unwilling panicked: no shape will do")
 	other, _ := newInput(t)
 	far := other.Variable("v", graph.Float32, graph.Zeros(), 3)
 	for _, c := range []struct {
