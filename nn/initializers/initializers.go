@@ -1,11 +1,23 @@
 // Package initializers says how parameters start.
 //
+// Every function returns a graph.Init, a value that a layer or graph.Param takes:
+//
+//	hidden := &nn.Linear{Out: 128, Weight: initializers.Orthogonal(initializers.GainReLU)}
+//	output := &nn.Linear{Out: 10, Weight: initializers.LeCun()}
+//
+// Random numbers are derived from the seed of the vm.State and the parameter's name, so a new layer changes no other. They are drawn
+// and computed in float64, and rounded to the parameter's type.
+//
 // The fan-in of a weight is the number of inputs that each output sums over, the fan-out the number of outputs that each input
-// feeds: for a shape (in, out) these are in and out; leading dimensions, as of convolution kernels (height, width, in, out),
-// multiply both. Random numbers are derived from the seed of the vm.State and the parameter's name.
+// feeds. Shapes are those of the operators: of (in, out), as in ops.Affine, the fans are in and out; of (out, in, window…), as in
+// ops.Conv2D, they are in and out times the size of the window, where in counts the inputs of one group. A vector's fans are both its size.
+// Weights that lie otherwise are drawn through Shaped.
+//
+// An argument or a shape that makes no sense is an error of the parameter, with the line that adds it.
 package initializers
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -15,42 +27,97 @@ import (
 // Zeros starts at 0: right for biases, and unable to break the symmetry of weights.
 func Zeros() graph.Init { return Constant(0) }
 
-// Constant starts every element at v.
+// Ones starts at 1: right for what multiplies, as the scale of a normalisation.
+func Ones() graph.Init { return Constant(1) }
+
+// Constant starts every element at v. Units whose weights are all equal get equal gradients, and stay equal.
 func Constant(v float64) graph.Init { return graph.Full(v) }
 
-// Normal draws from a Gaussian of mean 0 and standard deviation std.
+// Normal draws from a Gaussian of mean 0 and standard deviation std, which is not negative.
 func Normal(std float64) graph.Init {
-	return gaussian("normal", func([]int) float64 { return std })
+	return checked(gaussian("normal", func([]int) float64 { return std }), standard(std))
 }
 
-// Uniform draws uniformly from lo to hi.
+// TruncatedNormal draws from a Gaussian of mean 0 and standard deviation std, on the condition that the number lies in [lo, hi]; 0 is
+// one of these, and an end may be infinite. Its variance is less than std²: with ends at ∓2·std it is 0.7737·std².
+func TruncatedNormal(std, lo, hi float64) graph.Init {
+	below, above := cdf(lo/std), cdf(hi/std)
+	return checked(graph.Init{Name: "truncated_normal", Fill: func(r *rand.Rand, _ []int, dst []float64) {
+		for i := range dst {
+			p := below + (above-below)*((float64(r.Uint64()>>11)+0.5)/(1<<53)) // never one of the ends, which may be infinite
+			dst[i] = min(max(std*math.Sqrt2*math.Erfinv(2*p-1), lo), hi)
+		}
+	}}, func([]int) error {
+		if !(std > 0) || math.IsInf(std, 0) {
+			return graph.Errorf(graph.ErrValue, "a standard deviation of %v; want a finite number above 0", std)
+		}
+		if !(lo <= 0 && hi >= 0 && lo < hi) {
+			return graph.Errorf(graph.ErrValue, "a Gaussian of mean 0 between %v and %v; want lo ≤ 0 ≤ hi and lo < hi", lo, hi)
+		}
+		return nil
+	})
+}
+
+// cdf is the distribution function of the standard normal.
+func cdf(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+
+// Uniform draws uniformly from lo to hi, of which lo is not the larger. The variance is (hi−lo)²/12: ±√3·σ gives σ².
 func Uniform(lo, hi float64) graph.Init {
-	return graph.Init{Name: "uniform", Fill: func(r *rand.Rand, _ []int, dst []float64) {
+	return checked(graph.Init{Name: "uniform", Fill: func(r *rand.Rand, _ []int, dst []float64) {
 		for i := range dst {
 			dst[i] = lo + (hi-lo)*r.Float64()
 		}
-	}}
+	}}, func([]int) error {
+		if !(lo <= hi) || math.IsInf(hi-lo, 0) {
+			return graph.Errorf(graph.ErrValue, "uniform between %v and %v; want finite numbers, the lower first", lo, hi)
+		}
+		return nil
+	})
 }
 
-// He draws from a Gaussian of variance 2/fan-in, which keeps the size of signals through layers of relu (He et al. 2015).
-func He() graph.Init {
-	return gaussian("he", func(shape []int) float64 { in, _ := fans(shape); return math.Sqrt(2 / in) })
+// Shaped draws for the given shape and lays the numbers out in the parameter's, which has as many elements: for weights whose fans
+// or rows its own shape does not tell. Those of ops.ConvTranspose2D, (in, out, height, width), see in·height·width/stride² inputs:
+//
+//	initializers.Shaped(initializers.He(), in*height*width/(stride*stride), out*stride*stride)
+func Shaped(init graph.Init, shape ...int) graph.Init {
+	shaped := init
+	if init.Fill != nil {
+		shaped.Fill = func(r *rand.Rand, _ []int, dst []float64) { init.Fill(r, shape, dst) }
+	}
+	shaped.Check = func(own []int) error {
+		if size(own) != size(shape) {
+			return graph.Errorf(graph.ErrShape, "%d elements drawn for shape %v, but %d of shape %v; these must be equal", size(shape), shape, size(own), own)
+		}
+		if init.Check != nil {
+			return init.Check(shape)
+		}
+		return nil
+	}
+	return shaped
 }
 
-// HeUniform draws uniformly from ±√(6/fan-in), which has the variance of He.
-func HeUniform() graph.Init {
-	return symmetric("he_uniform", func(shape []int) float64 { in, _ := fans(shape); return math.Sqrt(6 / in) })
+func size(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
 }
 
-// Xavier draws from a Gaussian of variance 2/(fan-in + fan-out), which keeps the size of signals and of gradients through
-// layers whose activation is near the identity at 0, such as tanh (Glorot and Bengio 2010).
-func Xavier() graph.Init {
-	return gaussian("xavier", func(shape []int) float64 { in, out := fans(shape); return math.Sqrt(2 / (in + out)) })
+// checked adds a check of arguments or shapes.
+func checked(init graph.Init, check func(shape []int) error) graph.Init {
+	init.Check = check
+	return init
 }
 
-// XavierUniform draws uniformly from ±√(6/(fan-in + fan-out)), which has the variance of Xavier.
-func XavierUniform() graph.Init {
-	return symmetric("xavier_uniform", func(shape []int) float64 { in, out := fans(shape); return math.Sqrt(6 / (in + out)) })
+// standard refuses what is no standard deviation.
+func standard(std float64) func([]int) error {
+	return func([]int) error {
+		if !(std >= 0) || math.IsInf(std, 0) {
+			return graph.Errorf(graph.ErrValue, "a standard deviation of %v; want a finite number from 0 up", std)
+		}
+		return nil
+	}
 }
 
 func gaussian(name string, std func(shape []int) float64) graph.Init {
@@ -71,18 +138,17 @@ func symmetric(name string, bound func(shape []int) float64) graph.Init {
 	}}
 }
 
-// fans returns fan-in and fan-out, at least 1.
-func fans(shape []int) (in, out float64) {
-	switch len(shape) {
-	case 0:
-		return 1, 1
-	case 1:
-		return math.Max(float64(shape[0]), 1), math.Max(float64(shape[0]), 1)
+// call names an initialiser with its argument for listings: "orthogonal(1.414)".
+func call(name string, arguments ...any) string {
+	text := name + "("
+	for i, a := range arguments {
+		if i > 0 {
+			text += ", "
+		}
+		if f, ok := a.(float64); ok {
+			a = fmt.Sprintf("%.4g", f)
+		}
+		text += fmt.Sprint(a)
 	}
-	field := 1
-	for _, s := range shape[:len(shape)-2] {
-		field *= s
-	}
-	in, out = float64(field*shape[len(shape)-2]), float64(field*shape[len(shape)-1])
-	return math.Max(in, 1), math.Max(out, 1)
+	return text + ")"
 }
