@@ -145,7 +145,7 @@ func TestGains(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
 		}
 	}
-	const kink = 0.70711 // not one of the places that GainOf looks at
+	const kink = 0.70711                                                                       // not one of the places that GainOf looks at
 	const lambda, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717 // Klambauer et al. 2017
 	for _, c := range []struct {
 		name            string
