@@ -15,8 +15,16 @@ import (
 // Tile is a small image on a sheet.
 type Tile struct {
 	Width   int // the image's, in pixels
+	Scale   int // pixels of the sheet for each of them; 0 makes the image about 112 wide
 	Pixels  []color.Color
 	Caption string // a line below it
+}
+
+func (t Tile) scale() int {
+	if t.Scale > 0 {
+		return t.Scale
+	}
+	return max(side/t.Width, 1)
 }
 
 // Ink is an image in shades from white for low to black for high.
@@ -69,7 +77,11 @@ func WriteSheet(path string, rows ...Row) error {
 
 	width, height := 0, gap
 	for _, r := range rows {
-		width = max(width, gap+len(r.Tiles)*(side+gap), 2*gap+font.MeasureString(face, r.Title).Ceil())
+		across := gap
+		for _, t := range r.Tiles {
+			across += max(side, t.Width*t.scale()) + gap
+		}
+		width = max(width, across, 2*gap+font.MeasureString(face, r.Title).Ceil())
 		height += rowHeight(r)
 	}
 	page := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -88,8 +100,9 @@ func WriteSheet(path string, rows ...Row) error {
 			write(r.Title, gap, y+writing, false)
 			y += writing + 10
 		}
-		for i, t := range r.Tiles {
-			x, scale := gap+i*(side+gap), max(side/t.Width, 1)
+		x := gap
+		for _, t := range r.Tiles {
+			scale := t.scale()
 			frame := image.Rect(x, y, x+scale*t.Width, y+scale*(len(t.Pixels)/t.Width))
 			draw.Draw(page, frame.Inset(-1), image.NewUniform(color.Gray{0xBB}), image.Point{}, draw.Src)
 			for at, c := range t.Pixels {
@@ -97,6 +110,7 @@ func WriteSheet(path string, rows ...Row) error {
 				draw.Draw(page, cell, image.NewUniform(c), image.Point{}, draw.Src)
 			}
 			write(t.Caption, x+frame.Dx()/2, frame.Max.Y+writing+4, true)
+			x += max(side, t.Width*scale) + gap
 		}
 		top += rowHeight(r)
 	}
@@ -106,7 +120,7 @@ func WriteSheet(path string, rows ...Row) error {
 func rowHeight(r Row) int {
 	height, captions := 0, 0
 	for _, t := range r.Tiles {
-		height = max(height, max(side/t.Width, 1)*(len(t.Pixels)/t.Width))
+		height = max(height, t.scale()*(len(t.Pixels)/t.Width))
 		if t.Caption != "" {
 			captions = writing + 8
 		}
