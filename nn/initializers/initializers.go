@@ -35,14 +35,14 @@ func Constant(v float64) graph.Init { return graph.Full(v) }
 
 // Normal draws from a Gaussian of mean 0 and standard deviation std, which is not negative.
 func Normal(std float64) graph.Init {
-	return checked(gaussian("normal", func([]int) float64 { return std }), standard(std))
+	return checked(gaussian(call("normal", std), func([]int) float64 { return std }), standard(std))
 }
 
 // TruncatedNormal draws from a Gaussian of mean 0 and standard deviation std, on the condition that the number lies in [lo, hi]; 0 is
 // one of these, and an end may be infinite. Its variance is less than std²: with ends at ∓2·std it is 0.7737·std².
 func TruncatedNormal(std, lo, hi float64) graph.Init {
 	below, above := cdf(lo/std), cdf(hi/std)
-	return checked(graph.Init{Name: "truncated_normal", Fill: func(r *rand.Rand, _ []int, dst []float64) {
+	return checked(graph.Init{Name: call("truncated_normal", std, lo, hi), Fill: func(r *rand.Rand, _ []int, dst []float64) {
 		for i := range dst {
 			p := below + (above-below)*((float64(r.Uint64()>>11)+0.5)/(1<<53)) // never one of the ends, which may be infinite
 			dst[i] = min(max(std*math.Sqrt2*math.Erfinv(2*p-1), lo), hi)
@@ -63,7 +63,7 @@ func cdf(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
 
 // Uniform draws uniformly from lo to hi, of which lo is not the larger. The variance is (hi−lo)²/12: ±√3·σ gives σ².
 func Uniform(lo, hi float64) graph.Init {
-	return checked(graph.Init{Name: "uniform", Fill: func(r *rand.Rand, _ []int, dst []float64) {
+	return checked(graph.Init{Name: call("uniform", lo, hi), Fill: func(r *rand.Rand, _ []int, dst []float64) {
 		for i := range dst {
 			dst[i] = lo + (hi-lo)*r.Float64()
 		}

@@ -36,9 +36,9 @@ func TestMoments(t *testing.T) {
 		variance float64
 		lo, hi   float64 // bounds that are nearly reached; both 0: none
 	}{
-		{"normal", initializers.Normal(0.3), []int{5}, 0, 0.09, 0, 0},
-		{"truncated_normal", initializers.TruncatedNormal(0.5, -1, 1), []int{5}, 0, truncated / 4, -1, 1},
-		{"uniform", initializers.Uniform(-1, 3), []int{5}, 1, 16.0 / 12, -1, 3},
+		{"normal(0.3)", initializers.Normal(0.3), []int{5}, 0, 0.09, 0, 0},
+		{"truncated_normal(0.5, -1, 1)", initializers.TruncatedNormal(0.5, -1, 1), []int{5}, 0, truncated / 4, -1, 1},
+		{"uniform(-1, 3)", initializers.Uniform(-1, 3), []int{5}, 1, 16.0 / 12, -1, 3},
 		{"he", initializers.He(), []int{50, 7}, 0, 2.0 / 50, 0, 0},
 		{"he", initializers.He(), []int{8}, 0, 2.0 / 8, 0, 0},
 		{"he", initializers.He(), []int{9, 4, 3, 5}, 0, 2.0 / 60, 0, 0},
