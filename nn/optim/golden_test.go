@@ -1,6 +1,7 @@
 package optim_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -18,6 +19,7 @@ type golden struct {
 	Schedules    map[string][]float64
 	Measures     []float64
 	Plateaus     map[string][]float64
+	LBFGS        [][]float64
 }
 
 func readGolden(t *testing.T) (g golden) {
@@ -132,6 +134,31 @@ func TestSchedulesAreThoseOfPyTorch(t *testing.T) {
 	for step, want := range []float64{0.4, 0.8, 1.2, 1.6, 2, 2, 2, 1, 0.5} {
 		if got := warm(step); math.Abs(got-want) > 1e-12 {
 			t.Errorf("composed, step %d: %v, want %v", step, got, want)
+		}
+	}
+}
+
+// The points of L-BFGS are PyTorch's.
+func TestLBFGSGoesPyTorchsWay(t *testing.T) {
+	want := readGolden(t).LBFGS
+	if len(want) < 10 {
+		t.Fatalf("%d steps", len(want))
+	}
+	for steps, row := range want {
+		steps++
+		d := newDescent(t, graph.Float64, func(*graph.Graph, []*graph.Node, []*graph.Node) []graph.Update { return nil })
+		got, err := optim.LBFGS{Steps: steps, Gradient: optim.Zero, Change: optim.Zero}.Minimize(context.Background(), d.machine, d.state, d.loss, d.params, d.grads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range d.values(t) {
+			if !(math.Abs(v-row[i]) <= 1e-8) {
+				t.Errorf("step %d, element %d: %.12g, PyTorch has %.12g", steps, i, v, row[i])
+			}
+		}
+		// PyTorch evaluates anew where a step begins.
+		if evaluations := int(row[4]) - steps + 1; got.Steps != steps || got.Evaluations != evaluations {
+			t.Errorf("%d steps with %d evaluations; PyTorch has %d with %d", got.Steps, got.Evaluations, steps, evaluations)
 		}
 	}
 }

@@ -20,6 +20,8 @@ import (
 type descent struct {
 	g       *graph.Graph
 	params  []*graph.Node
+	loss    *graph.Node
+	grads   []*graph.Node
 	state   *vm.State
 	machine *vm.Machine
 }
@@ -35,8 +37,9 @@ func newDescent(t testing.TB, dtype graph.DType, updates func(g *graph.Graph, pa
 	p, q := d.g.Param("p", dtype, graph.Full(0.7), 3), d.g.Param("q", dtype, graph.Full(-1.5))
 	d.params = []*graph.Node{p, q}
 	constant := func(v []float64) *graph.Node { return ops.Cast(d.g.Constant(v), dtype) }
-	loss := ops.AddN(ops.Sum(ops.Mul(constant(weights), ops.Square(ops.Sub(p, constant(centres))))), ops.Scale(ops.Sum(ops.PowScalar(p, 4)), 0.1), ops.Square(q))
-	program, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{loss}, Updates: updates(d.g, d.params, autodiff.Grad(loss, p, q)), Mode: vm.Train})
+	d.loss = ops.AddN(ops.Sum(ops.Mul(constant(weights), ops.Square(ops.Sub(p, constant(centres))))), ops.Scale(ops.Sum(ops.PowScalar(p, 4)), 0.1), ops.Square(q))
+	d.grads = autodiff.Grad(d.loss, p, q)
+	program, err := vm.Compile(vm.Spec{Outputs: append([]*graph.Node{d.loss}, d.grads...), Updates: updates(d.g, d.params, d.grads), Mode: vm.Train})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +230,27 @@ func TestErrors(t *testing.T) {
 		{"beta1 of 1 divides by 0", optim.Adam{Beta1: 1}.Updates(both, grads), graph.ErrValue, "Beta1 is 1"},
 		{"beta2 of 1 divides by 0", optim.Adam{Beta2: 1}.Updates(both, grads), graph.ErrValue, "Beta2 is 1"},
 		{"epsilon", optim.Adam{Epsilon: -1}.Updates(both, grads), graph.ErrValue, "Epsilon is -1"},
+		{"dampening", optim.SGD{Momentum: 0.9, Dampening: 2}.Updates(both, grads), graph.ErrValue, "Dampening is 2; it must be from 0 to 1"},
+		{"Nesterov without momentum", optim.SGD{Nesterov: true}.Updates(both, grads), graph.ErrValue, "Nesterov's momentum needs Momentum above 0 and no Dampening"},
+		{"Nesterov with dampening", optim.SGD{Momentum: 0.9, Dampening: 0.1, Nesterov: true}.Updates(both, grads), graph.ErrValue, "no Dampening"},
+		{"decay", optim.AdamW{WeightDecay: -1}.Updates(both, grads), graph.ErrValue, "WeightDecay is -1"},
+		{"decay NaN", optim.SGD{WeightDecay: nan}.Updates(both, grads), graph.ErrValue, "WeightDecay is NaN"},
+		{"momentum's decay", optim.NAdam{MomentumDecay: -1}.Updates(both, grads), graph.ErrValue, "MomentumDecay is -1"},
+		{"a moment of RAdam", optim.RAdam{Beta2: 1}.Updates(both, grads), graph.ErrValue, "Beta2 is 1"},
+		{"a moment of Adamax", optim.Adamax{Beta1: 2}.Updates(both, grads), graph.ErrValue, "Beta1 is 2"},
+		{"a moment of LAMB", optim.LAMB{Beta2: nan}.Updates(both, grads), graph.ErrValue, "Beta2 is NaN"},
+		{"a moment of Lion", optim.Lion{Beta1: -1}.Updates(both, grads), graph.ErrValue, "Beta1 is -1"},
+		{"alpha", optim.RMSprop{Alpha: 1.1}.Updates(both, grads), graph.ErrValue, "Alpha is 1.1; it must be from 0 to 1"},
+		{"momentum of RMSprop", optim.RMSprop{Momentum: -1}.Updates(both, grads), graph.ErrValue, "Momentum is -1"},
+		{"the rate's decay", optim.Adagrad{LRDecay: -1}.Updates(both, grads), graph.ErrValue, "LRDecay is -1"},
+		{"the first sum", optim.Adagrad{Initial: -1}.Updates(both, grads), graph.ErrValue, "Initial is -1"},
+		{"rho", optim.Adadelta{Rho: 1.5}.Updates(both, grads), graph.ErrValue, "Rho is 1.5"},
+		{"epsilon of Adadelta", optim.Adadelta{Epsilon: nan}.Updates(both, grads), graph.ErrValue, "Epsilon is NaN"},
+		{"a group of nobody", optim.SGD{Groups: []optim.Group{{Match: "r*"}}}.Updates(both, grads), graph.ErrName, `no parameter matches "r*" of a group`},
+		{"a pattern", optim.SGD{Groups: []optim.Group{{Match: "["}}}.Updates(both, grads), graph.ErrValue, `the pattern "[" of a group: syntax error in pattern`},
+		{"a group's rate", optim.Adam{Groups: []optim.Group{{Match: "p", LRFactor: -1}}}.Updates(both, grads), graph.ErrValue, "LRFactor is -1"},
+		{"a group's decay", optim.Adam{Groups: []optim.Group{{Match: "p", WeightDecay: nan}}}.Updates(both, grads), graph.ErrValue, "WeightDecay is NaN"},
+		{"no gradient", optim.Adam{}.Updates(both, []*graph.Node{gp, nil}), graph.ErrGradient, "parameter q has no gradient; leave it out, or freeze it by a Group"},
 		{"counts", optim.SGD{}.Updates(both, grads[:1]), graph.ErrGraph, "2 parameters but 1 gradients"},
 		{"nothing", optim.Adam{}.Updates(nil, nil), graph.ErrGraph, "no parameters"},
 		{"types", optim.SGD{}.Updates(both, []*graph.Node{gq, gp}), graph.ErrShape, "parameter p is float32(3), its gradient float32"},
@@ -245,6 +269,49 @@ func TestErrors(t *testing.T) {
 	optim.SGD{Name: "twin"}.Updates(both, grads)
 	if _, err := vm.Compile(vm.Spec{Updates: optim.SGD{Name: "twin"}.Updates(both, grads)}); !errors.Is(err, graph.ErrName) {
 		t.Errorf("two optimisers of one name: %v", err)
+	}
+}
+
+// A frozen parameter needs no gradient.
+func TestFrozenNeedsNoGradient(t *testing.T) {
+	g := graph.New()
+	p, q := g.Param("p", graph.Float32, graph.Zeros(), 3), g.Param("q", graph.Float32, graph.Zeros())
+	updates := optim.Adam{Groups: []optim.Group{{Match: "q", Frozen: true}}}.Updates([]*graph.Node{p, q}, []*graph.Node{ops.Scale(p, 2), nil})
+	if _, err := vm.Compile(vm.Spec{Updates: updates}); err != nil {
+		t.Error(err)
+	}
+	for _, u := range updates {
+		if u.Target == q {
+			t.Error("the frozen parameter is updated")
+		}
+	}
+}
+
+// What LBFGS cannot work with is said, and the parameters stay.
+func TestErrorsOfLBFGS(t *testing.T) {
+	d := newDescent(t, graph.Float64, func(*graph.Graph, []*graph.Node, []*graph.Node) []graph.Update { return nil })
+	before := d.values(t)
+	ended, end := context.WithCancel(context.Background())
+	end()
+	for name, c := range map[string]struct {
+		ctx           context.Context
+		loss          *graph.Node
+		params, grads []*graph.Node
+		want          string
+	}{
+		"counts":                     {context.Background(), d.loss, d.params, d.grads[:1], "2 parameters and 1 gradients"},
+		"nothing":                    {context.Background(), d.loss, nil, nil, "0 parameters and 0 gradients"},
+		"a gradient that is missing": {context.Background(), d.loss, d.params, []*graph.Node{d.grads[0], nil}, "nil"},
+		"a loss that is no output":   {context.Background(), d.params[1], d.params, d.grads, "output"},
+		"cancelled":                  {ended, d.loss, d.params, d.grads, "canceled"},
+	} {
+		_, err := optim.LBFGS{}.Minimize(c.ctx, d.machine, d.state, c.loss, c.params, c.grads)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if diff := cmp.Diff(before, d.values(t)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

@@ -165,12 +165,34 @@ def plateau(measures, **kw):
     return out
 
 
+def lbfgs():
+    """The point after each iteration and how often the loss was evaluated until then."""
+    p, q = start()
+    o = O.LBFGS([p, q], lr=1, max_iter=1, max_eval=100, tolerance_grad=0, tolerance_change=0, history_size=10, line_search_fn="strong_wolfe")
+    count = 0
+
+    def closure():
+        nonlocal count
+        count += 1
+        o.zero_grad()
+        l = loss(p, q)
+        l.backward()
+        return l
+
+    path = []
+    for _ in range(10):
+        o.step(closure)
+        path.append(p.tolist() + [q.item(), o.state[p]["func_evals"]])
+    return path
+
+
 M = [3, 2, 1, 1, 1, 1, 0.99995, 1, 1, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, -1, -1, -1, -1, -1, -1, -1]
 
 json.dump({
     "source": "PyTorch " + torch.__version__,
     "trajectories": {k: trajectory(f) for k, f in CASES.items()},
     "clipped": {k: trajectory(lambda w: O.SGD(w, 0.1), f) for k, f in CLIPS.items()},
+    "lbfgs": lbfgs(),
     "schedules": {k: v for k, v in ((k, rates(f)) for k, f in SCHEDULES.items()) if v},
     "measures": M,
     "plateaus": {
