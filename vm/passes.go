@@ -125,7 +125,9 @@ func copyGraph(u *unit) error {
 
 // rebuild replaces the private graph by a fresh one, so that ids keep the order in which the user wrote things.
 func (u *unit) rebuild(r graph.Rebuild) {
-	r.Into = graph.New()
+	if r.Into == nil {
+		r.Into = graph.New()
+	}
 	u.roots = r.Run(u.roots...)
 }
 
@@ -177,11 +179,12 @@ func foldConstants(u *unit) error {
 	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
 		return nil
 	}
-	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+	into := graph.New()
+	u.rebuild(graph.Rebuild{Into: into, Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
 		if !foldable(n) || slices.ContainsFunc(in, func(x *graph.Node) bool { return !isConstant(x) }) {
 			return nil
 		}
-		return fold(n, in)
+		return fold(n, in, into)
 	}})
 	return nil
 }
@@ -189,7 +192,7 @@ func foldConstants(u *unit) error {
 // foldable reports whether n may be computed at compile time if its operands are constants.
 func foldable(n *graph.Node) bool {
 	d := n.Def()
-	if d == nil || n.Type().IsTuple() || len(n.Inputs()) == 0 || d.Traits.Has(graph.Impure) || d.CanCompute(n.DType()) != nil || !n.Shape().IsStatic() {
+	if d == nil || n.Type().IsTuple() || d.Traits.Has(graph.Impure) || d.CanCompute(n.DType()) != nil || !n.Shape().IsStatic() {
 		return false
 	}
 	size := n.Shape().Size()
@@ -197,7 +200,8 @@ func foldable(n *graph.Node) bool {
 }
 
 // fold computes n from constants, or returns nil where it fails: it will fail again when it runs, with the instruction's name.
-func fold(n *graph.Node, in []*graph.Node) *graph.Node {
+// So does an operator that asks for the size of a symbol.
+func fold(n *graph.Node, in []*graph.Node, into *graph.Graph) *graph.Node {
 	call := graph.Call{Attr: n.Attr(), Binding: graph.Binding{}}
 	types := make([]graph.Type, len(in))
 	for i, x := range in {
@@ -219,7 +223,7 @@ func fold(n *graph.Node, in []*graph.Node) *graph.Node {
 	if protect(func() error { return n.Def().Run(&call) }) != nil {
 		return nil
 	}
-	return in[0].Graph().Constant(call.Out[0])
+	return into.Constant(call.Out[0])
 }
 
 // expand:  swish(x)  →  mul(x, sigmoid(x))
