@@ -1,28 +1,62 @@
-// Package data holds data sets, and what lies between a set and the feeds of a training step: splits, scaling and batches.
+// Package data holds data sets, and what lies between a file and the feeds of a training step: tables (CSV), arrays (IDX, npy,
+// npz), labels, scaling, splits, folds, batches and their making in the background.
 //
 // The one idea: a Set is two tensors, examples and labels, and everything random about it (how it is split, the order of an
-// epoch's batches) is a function of a seed that the caller names. Nothing here knows of models.
+// epoch's batches) is a function of a seed that the caller names. Nothing here knows of models, and nothing reads a network:
+// nn/data/download does.
 //
 //	digits, err := data.Digits(graph.Float32)
-//	parts, err := digits.Split(42, 0.7, 0.15, 0.15)
+//	parts, err := digits.SplitStratified(42, 0.7, 0.15, 0.15)
+//	scale, err := data.FitMinMaxJoint(parts[0].X) // of the training split only
+//	err = scale.ApplyTo(parts...)
 //	batches, err := data.NewBatches(parts[0], 32, 42)
 package data
 
 import (
-	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
 )
 
-// Set is a labelled data set in memory: example i is row i of X, its label element i of Y. Its methods read the tensors and
+// Set is a data set in memory: example i is row i of X, what is to be found for it row i of Y. Its methods read the tensors and
 // never write them, so many goroutines may share a set.
+//
+// Y holds labels, or, with Classes 0, the targets of a regression.
 type Set struct {
 	X       *tensor.Dense // (examples, features…), float32 or float64
-	Y       *tensor.Dense // (examples), int64: labels from 0 to Classes−1
-	Classes int           // how many labels there are
+	Y       *tensor.Dense // (examples), int64: labels from 0 to Classes−1; or (examples, outputs…), float32 or float64: targets
+	Classes int           // how many labels there are; 0: Y holds targets
+
+	Features []string // what the features are called; may be nil
+	Labels   []string // what the labels are called: Classes names; may be nil
+}
+
+// NewSet makes a set of tensors that are in memory, and looks at them first. X is taken as it is. Y of integers of any kind are
+// labels, which become int64: Classes is the largest one and 1. Y of floats are targets.
+//
+// It fails if x is not float32 or float64 of shape (examples, features…), if y has another number of rows, or if a label is
+// negative.
+func NewSet(x, y *tensor.Dense) (*Set, error) {
+	s := &Set{X: x, Y: y}
+	if y != nil && y.Dtype() != tensor.Float32 && y.Dtype() != tensor.Float64 {
+		labels, err := AsType(y, graph.Int64)
+		if err != nil {
+			return nil, err
+		}
+		s.Y = labels
+	}
+	c, err := s.columns()
+	if err != nil || c.y.DType.IsFloat() {
+		return s, err
+	}
+	for row, label := range c.y.I64() {
+		if label < 0 {
+			return nil, graph.Errorf(graph.ErrValue, "row %d has label %d; labels count from 0, and FitLabels makes such of any", row, label)
+		}
+		s.Classes = max(s.Classes, int(label)+1)
+	}
+	return s, nil
 }
 
 // Len returns the number of examples.
@@ -31,6 +65,19 @@ func (s *Set) Len() int {
 		return 0
 	}
 	return s.X.Shape()[0]
+}
+
+// Counts returns how many examples each label has. It fails if Y holds no labels, or one that is not from 0 to Classes−1.
+func (s *Set) Counts() ([]int, error) {
+	rows, err := s.byLabel()
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]int, len(rows))
+	for label, r := range rows {
+		counts[label] = len(r)
+	}
+	return counts, nil
 }
 
 // Select returns a set of copies of the given rows, in their order; a row may come up several times. It fails if a row is not
@@ -44,10 +91,10 @@ func (s *Set) Select(rows []int) (*Set, error) {
 	if err := to.gather(from, rows); err != nil {
 		return nil, err
 	}
-	return &Set{X: to.x.Dense(), Y: to.y.Dense(), Classes: s.Classes}, nil
+	return s.with(to), nil
 }
 
-// Gather copies the given rows into x: (len(rows), features…) and y: (len(rows)), which the caller owns and which have the
+// Gather copies the given rows into x: (len(rows), features…) and y: (len(rows), …), which the caller owns and which have the
 // element types of X and Y and lie densely in memory. It allocates nothing. It fails if they do not fit, or if a row is not
 // from 0 to Len()−1; then x and y are as before.
 func (s *Set) Gather(rows []int, x, y *tensor.Dense) error {
@@ -63,48 +110,35 @@ func (s *Set) Gather(rows []int, x, y *tensor.Dense) error {
 		return graph.Errorf(graph.ErrShape, "%d rows do not go into tensors of %d", len(rows), to.len())
 	case to.x.DType != from.x.DType || !slices.Equal(to.x.Shape[1:], from.x.Shape[1:]):
 		return graph.Errorf(graph.ErrShape, "examples of %v %v do not go into a tensor of %v %v", from.x.DType, from.x.Shape[1:], to.x.DType, to.x.Shape)
+	case to.y.DType != from.y.DType || !slices.Equal(to.y.Shape[1:], from.y.Shape[1:]):
+		return graph.Errorf(graph.ErrShape, "labels or targets of %v %v do not go into a tensor of %v %v", from.y.DType, from.y.Shape[1:], to.y.DType, to.y.Shape)
 	}
 	return to.gather(from, rows)
 }
 
-// Split shuffles the rows and deals them out: one set for each fraction, together at most 1. The same seed splits a set of
-// the same length in the same way. If the fractions add up to 1, every example is in exactly one part.
-//
-//	parts, err := set.Split(42, 0.7, 0.15, 0.15) // training, validation, test
-//
-// It fails if a fraction is not above 0, if together they are above 1, or if a part would be empty.
-func (s *Set) Split(seed uint64, fractions ...float64) ([]*Set, error) {
-	var sum float64
-	for _, f := range fractions {
-		if !(f > 0 && f <= 1) {
-			return nil, graph.Errorf(graph.ErrValue, "a fraction of %v; each must be above 0 and at most 1", f)
-		}
-		sum += f
-	}
-	if len(fractions) == 0 || sum > 1+1e-9 {
-		return nil, graph.Errorf(graph.ErrValue, "%d fractions that add up to %v; name at least one, and at most 1 in all", len(fractions), sum)
-	}
-	order := rand.New(rand.NewPCG(seed, streamOfSplits)).Perm(s.Len())
-	parts := make([]*Set, len(fractions))
-	var upTo float64
-	begin := 0
-	for i, f := range fractions {
-		upTo += f
-		end := min(int(math.Round(upTo*float64(len(order)))), len(order)) // rounding the bounds leaves no row over
-		if end == begin {
-			return nil, graph.Errorf(graph.ErrValue, "a fraction of %v of %d examples is less than one", f, len(order))
-		}
-		part, err := s.Select(order[begin:end])
-		if err != nil {
-			return nil, err
-		}
-		parts[i], begin = part, end
-	}
-	return parts, nil
+// with is s with other rows.
+func (s *Set) with(c columns) *Set {
+	return &Set{X: c.x.Dense(), Y: c.y.Dense(), Classes: s.Classes, Features: s.Features, Labels: s.Labels}
 }
 
-// The second word of a generator's seed keeps what is drawn for different ends apart; epochs count from 0 up.
-const streamOfSplits = math.MaxUint64
+// byLabel lists the rows of each label.
+func (s *Set) byLabel() ([][]int, error) {
+	c, err := s.columns()
+	if err != nil {
+		return nil, err
+	}
+	if c.y.DType != graph.Int64 || s.Classes <= 0 {
+		return nil, graph.Errorf(graph.ErrDType, "a set with %v in Y and %d classes has no labels to go by", c.y.DType, s.Classes)
+	}
+	rows := make([][]int, s.Classes)
+	for row, label := range c.y.I64() {
+		if label < 0 || label >= int64(s.Classes) {
+			return nil, graph.Errorf(graph.ErrValue, "row %d has label %d; with %d classes they go from 0 to %d", row, label, s.Classes, s.Classes-1)
+		}
+		rows[label] = append(rows[label], row)
+	}
+	return rows, nil
+}
 
 // columns are the two tensors of a set as flat memory.
 type columns struct{ x, y graph.Array }
@@ -117,8 +151,8 @@ func (s *Set) columns() (columns, error) {
 }
 
 func columnsOf(x, y *tensor.Dense) (c columns, err error) {
-	for _, t := range []*tensor.Dense{x, y} {
-		if t != nil && (t.RequiresIterator() || t.DataOrder().IsColMajor()) {
+	for _, t := range [2]*tensor.Dense{x, y} {
+		if t != nil && t.Shape().TotalSize() > 0 && (t.RequiresIterator() || t.DataOrder().IsColMajor()) {
 			return c, graph.Errorf(graph.ErrValue, "a tensor of shape %v is a view or column-major; its Materialize or a copy will do", t.Shape())
 		}
 	}
@@ -129,22 +163,22 @@ func columnsOf(x, y *tensor.Dense) (c columns, err error) {
 		return c, err
 	}
 	switch {
-	case !c.x.DType.IsFloat() || c.y.DType != graph.Int64:
-		return c, graph.Errorf(graph.ErrDType, "examples of %v and labels of %v; a set has float32 or float64 and int64", c.x.DType, c.y.DType)
-	case len(c.x.Shape) < 2 || len(c.y.Shape) != 1 || c.x.Shape[0] != c.y.Shape[0]:
+	case !c.x.DType.IsFloat() || c.y.DType != graph.Int64 && !c.y.DType.IsFloat():
+		return c, graph.Errorf(graph.ErrDType, "examples of %v and labels of %v; a set has float32 or float64 and int64 (or float targets), and AsType converts", c.x.DType, c.y.DType)
+	case len(c.x.Shape) < 2 || len(c.y.Shape) < 1 || c.y.DType == graph.Int64 && len(c.y.Shape) != 1 || c.x.Shape[0] != c.y.Shape[0]:
 		return c, graph.Errorf(graph.ErrShape, "examples of shape %v and labels of shape %v; a set has (examples, features…) and (examples)",
 			tensor.Shape(c.x.Shape), tensor.Shape(c.y.Shape))
 	}
 	return c, nil
 }
 
-func (c columns) len() int { return c.y.Len() }
+func (c columns) len() int { return c.y.Shape[0] }
 
 // like allocates room for rows like those of c.
 func (c columns) like(rows int) columns {
 	return columns{
 		x: graph.NewArray(c.x.DType, append([]int{rows}, c.x.Shape[1:]...)...),
-		y: graph.NewArray(graph.Int64, rows),
+		y: graph.NewArray(c.y.DType, append([]int{rows}, c.y.Shape[1:]...)...),
 	}
 }
 
@@ -155,11 +189,15 @@ func (c columns) gather(from columns, rows []int) error {
 			return graph.Errorf(graph.ErrValue, "row %d of a set of %d", row, from.len())
 		}
 	}
-	width := len(from.x.Bytes()) / max(from.len(), 1)
-	to, x, y := c.x.Bytes(), from.x.Bytes(), from.y.I64()
-	for i, row := range rows {
-		copy(to[i*width:(i+1)*width], x[row*width:(row+1)*width])
-		c.y.I64()[i] = y[row]
-	}
+	gatherRows(c.x, from.x, rows)
+	gatherRows(c.y, from.y, rows)
 	return nil
+}
+
+func gatherRows(to, from graph.Array, rows []int) {
+	source, target := from.Bytes(), to.Bytes()
+	width := len(source) / max(from.Shape[0], 1)
+	for i, row := range rows {
+		copy(target[i*width:(i+1)*width], source[row*width:(row+1)*width])
+	}
 }

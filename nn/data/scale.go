@@ -9,6 +9,8 @@ import (
 
 // MinMax maps features linearly so that the range of values it was fitted to becomes 0 to 1. Fit it to the training split and
 // apply it to all splits, so that nothing of the others leaks into training; their values may then lie outside of 0 to 1.
+//
+// It is plain data: encoding/json saves it beside a model and brings it back, bit for bit.
 type MinMax struct {
 	Low, High []float64 // the range of each feature, or of length 1: one range for all
 }
@@ -22,61 +24,157 @@ func FitMinMax(x *tensor.Dense) (*MinMax, error) { return fitMinMax(x, false) }
 func FitMinMaxJoint(x *tensor.Dense) (*MinMax, error) { return fitMinMax(x, true) }
 
 func fitMinMax(x *tensor.Dense, joint bool) (*MinMax, error) {
-	a, width, err := featuresOf(x)
-	if err != nil {
-		return nil, err
-	}
-	if a.Len() == 0 {
-		return nil, graph.Errorf(graph.ErrValue, "a tensor of shape %v has no range", tensor.Shape(a.Shape))
-	}
-	ranges := width
-	if joint {
-		ranges = 1
-	}
-	m := &MinMax{Low: make([]float64, ranges), High: make([]float64, ranges)}
-	for i := range ranges {
-		m.Low[i], m.High[i] = math.Inf(1), math.Inf(-1)
-	}
-	for i := range a.Len() {
-		v, at := a.At(i), i%ranges
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, graph.Errorf(graph.ErrValue, "feature %d of example %d is %v; a range is made of finite values", i%width, i/width, v)
+	m := &MinMax{}
+	return m, fit(x, joint, func(each []float64) {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, v := range each {
+			low, high = math.Min(low, v), math.Max(high, v)
 		}
-		m.Low[at], m.High[at] = math.Min(m.Low[at], v), math.Max(m.High[at], v)
-	}
-	return m, nil
+		m.Low, m.High = append(m.Low, low), append(m.High, high)
+	})
 }
 
 // Apply returns a scaled copy of x: (examples, features…), in x's element type: (v − Low)/(High − Low). A feature that had only
 // one value becomes 0 where it has that value, and else its distance from it.
 func (m *MinMax) Apply(x *tensor.Dense) (*tensor.Dense, error) {
-	return m.each(x, func(v, low, width float64) float64 { return (v - low) / width })
+	return m.affine().apply(x)
 }
 
 // Invert returns a copy of x in the units from before Apply: v·(High − Low) + Low.
 func (m *MinMax) Invert(x *tensor.Dense) (*tensor.Dense, error) {
-	return m.each(x, func(v, low, width float64) float64 { return v*width + low })
+	return m.affine().invert(x)
 }
 
-func (m *MinMax) each(x *tensor.Dense, f func(v, low, width float64) float64) (*tensor.Dense, error) {
+// ApplyTo scales the examples of sets: each gets an X of its own, as Apply makes it. Where it fails, no set is changed.
+func (m *MinMax) ApplyTo(sets ...*Set) error { return m.affine().applyTo(sets) }
+
+func (m *MinMax) affine() affine {
+	extent := make([]float64, min(len(m.High), len(m.Low)))
+	for i := range extent {
+		extent[i] = m.High[i] - m.Low[i]
+	}
+	return affine{m.Low, extent}
+}
+
+// Standard maps features linearly so that what it was fitted to has the mean 0 and the standard deviation 1. Fit it to the
+// training split and apply it to all.
+//
+// It is plain data: encoding/json saves it beside a model and brings it back, bit for bit.
+type Standard struct {
+	Mean      []float64 // of each feature, or of length 1: one for all
+	Deviation []float64 // the root of the mean squared distance from the mean
+}
+
+// FitStandard takes mean and deviation of each feature of x: (examples, features…), float, by itself. It fails if x is empty or
+// has a NaN or an infinity.
+func FitStandard(x *tensor.Dense) (*Standard, error) { return fitStandard(x, false) }
+
+// FitStandardJoint takes mean and deviation over all features together, as is usual for pixels. It fails as FitStandard does.
+func FitStandardJoint(x *tensor.Dense) (*Standard, error) { return fitStandard(x, true) }
+
+func fitStandard(x *tensor.Dense, joint bool) (*Standard, error) {
+	s := &Standard{}
+	return s, fit(x, joint, func(each []float64) {
+		// About the first value, so that a constant has exactly no deviation; then the mean of squares loses nothing to a large mean.
+		n, mean, squares := float64(len(each)), 0.0, 0.0
+		for _, v := range each {
+			mean += (v - each[0]) / n
+		}
+		mean += each[0]
+		for _, v := range each {
+			squares += (v - mean) * (v - mean) / n
+		}
+		s.Mean, s.Deviation = append(s.Mean, mean), append(s.Deviation, math.Sqrt(squares))
+	})
+}
+
+// Apply returns a scaled copy of x: (examples, features…), in x's element type: (v − Mean)/Deviation. A feature that had only
+// one value becomes 0 where it has that value, and else its distance from it.
+func (s *Standard) Apply(x *tensor.Dense) (*tensor.Dense, error) {
+	return affine{s.Mean, s.Deviation}.apply(x)
+}
+
+// Invert returns a copy of x in the units from before Apply: v·Deviation + Mean.
+func (s *Standard) Invert(x *tensor.Dense) (*tensor.Dense, error) {
+	return affine{s.Mean, s.Deviation}.invert(x)
+}
+
+// ApplyTo scales the examples of sets: each gets an X of its own, as Apply makes it. Where it fails, no set is changed.
+func (s *Standard) ApplyTo(sets ...*Set) error { return affine{s.Mean, s.Deviation}.applyTo(sets) }
+
+// affine is what both scalings do: (v − origin)/extent, for each feature or for all alike.
+type affine struct{ origin, extent []float64 }
+
+func (f affine) apply(x *tensor.Dense) (*tensor.Dense, error) {
+	return f.each(x, func(v, origin, extent float64) float64 { return (v - origin) / extent })
+}
+
+func (f affine) invert(x *tensor.Dense) (*tensor.Dense, error) {
+	return f.each(x, func(v, origin, extent float64) float64 { return v*extent + origin })
+}
+
+func (f affine) applyTo(sets []*Set) error {
+	scaled := make([]*tensor.Dense, len(sets))
+	for i, s := range sets {
+		if s == nil {
+			return graph.Errorf(graph.ErrValue, "set %d is nil", i)
+		}
+		var err error
+		if scaled[i], err = f.apply(s.X); err != nil {
+			return err
+		}
+	}
+	for i, s := range sets {
+		s.X = scaled[i]
+	}
+	return nil
+}
+
+func (f affine) each(x *tensor.Dense, g func(v, origin, extent float64) float64) (*tensor.Dense, error) {
 	a, width, err := featuresOf(x)
 	if err != nil {
 		return nil, err
 	}
-	ranges := len(m.Low)
-	if len(m.High) != ranges || ranges == 0 || ranges != 1 && ranges != width {
-		return nil, graph.Errorf(graph.ErrShape, "a scaling of %d features does not fit examples of %d", ranges, width)
+	n := len(f.origin)
+	if len(f.extent) != n || n == 0 || n != 1 && n != width {
+		return nil, graph.Errorf(graph.ErrShape, "a scaling of %d features does not fit examples of %d", n, width)
 	}
 	scaled := graph.NewArray(a.DType, append([]int(nil), a.Shape...)...)
 	for i := range a.Len() {
-		at := i % ranges
-		extent := m.High[at] - m.Low[at]
+		extent := f.extent[i%n]
 		if extent == 0 {
 			extent = 1
 		}
-		scaled.SetAt(i, f(a.At(i), m.Low[at], extent))
+		scaled.SetAt(i, g(a.At(i), f.origin[i%n], extent))
 	}
 	return scaled.Dense(), nil
+}
+
+// fit calls f with the values of each feature in turn, or once with all of them.
+func fit(x *tensor.Dense, joint bool, f func(each []float64)) error {
+	a, width, err := featuresOf(x)
+	if err != nil {
+		return err
+	}
+	if a.Len() == 0 {
+		return graph.Errorf(graph.ErrValue, "a tensor of shape %v has no values to fit a scaling to", tensor.Shape(a.Shape))
+	}
+	for i := range a.Len() {
+		if v := a.At(i); math.IsNaN(v) || math.IsInf(v, 0) {
+			return graph.Errorf(graph.ErrValue, "feature %d of example %d is %v; a scaling is fitted to finite values: leave the example out, or fill it in", i%width, i/width, v)
+		}
+	}
+	if joint {
+		width = 1
+	}
+	each := make([]float64, a.Len()/width)
+	for feature := range width {
+		for i := range each {
+			each[i] = a.At(i*width + feature)
+		}
+		f(each)
+	}
+	return nil
 }
 
 // featuresOf returns x as flat memory, and how many features an example has.
