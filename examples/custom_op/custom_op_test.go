@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/autodiff/gradcheck"
+	"github.com/tapir-ml/tapir/examples/internal/program"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/losses"
 	"github.com/tapir-ml/tapir/nn"
@@ -162,7 +163,7 @@ func TestPlaceOnTheTape(t *testing.T) {
 // start runs the program and returns what it printed.
 func start(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = command(context.Background(), args, &out, &err)
+	code = newProgram().Command(context.Background(), args, &out, &err)
 	return code, out.String(), err.String()
 }
 
@@ -170,7 +171,7 @@ func TestWavesAreToldApart(t *testing.T) {
 	for seed := range 3 {
 		folder := t.TempDir()
 		code, stdout, stderr := start("-seed", fmt.Sprint(seed), "-out", folder)
-		if code != succeeded || stderr != "" {
+		if code != program.Succeeded || stderr != "" {
 			t.Fatalf("exit code %d, %s", code, stderr)
 		}
 		found := regexp.MustCompile(`Test accuracy (\d\.\d{4})`).FindStringSubmatch(stdout)
@@ -259,11 +260,11 @@ func TestWrongFlags(t *testing.T) {
 		"not defined: -dropout": {"-dropout"},
 	} {
 		code, stdout, stderr := start(args...)
-		if code != wrongUsage || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+		if code != program.WrongUsage || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: exit code %d, printed %q, %q", args, code, stdout, stderr)
 		}
 	}
-	if code, stdout, _ := start("-h"); code != succeeded || !strings.Contains(stdout, "-epochs N") {
+	if code, stdout, _ := start("-h"); code != program.Succeeded || !strings.Contains(stdout, "-epochs N") {
 		t.Errorf("-h: exit code %d, %s", code, stdout)
 	}
 }

@@ -2,59 +2,29 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"time"
 
+	"github.com/tapir-ml/tapir/examples/internal/program"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
 )
 
-// The exit codes.
-const (
-	succeeded   = 0
-	failed      = 1
-	wrongUsage  = 2
-	interrupted = 130 // as shells count a program that Ctrl-C ended
-)
+func main() { newProgram().Main() }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// command is the program: it returns the exit code.
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
-		return succeeded
+func newProgram() program.Program {
+	o := options{seed: 1, epochs: 20, out: "custom_op-out"}
+	return program.Program{
+		Name: "custom_op", Usage: usage, Out: &o.out,
+		Flags: func(f *program.Flags) {
+			f.Count(&o.epochs, "epochs")
+			f.Seed(&o.seed, "seed")
+		},
+		Run: func(ctx context.Context, w io.Writer) error { return once(ctx, o, w) },
 	}
-	if err == nil {
-		err = os.MkdirAll(o.out, 0o755)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "custom_op:", err)
-		return wrongUsage
-	}
-	switch err := once(ctx, o, stdout); {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stdout, "Interrupted.")
-		return interrupted
-	case err != nil:
-		fmt.Fprintln(stderr, "custom_op:", err)
-		return failed
-	}
-	return succeeded
 }
 
 // epoch is what came of one pass over the training patterns.
@@ -133,34 +103,4 @@ type options struct {
 	seed   uint64
 	epochs int
 	out    string
-}
-
-// parse reads the flags. The error fits on one line.
-func parse(args []string) (options, error) {
-	o := options{seed: 1, epochs: 20, out: "custom_op-out"}
-	fs := flag.NewFlagSet("custom_op", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // the caller prints the error
-	fs.Func("epochs", "", func(s string) (err error) {
-		if o.epochs, err = strconv.Atoi(s); err != nil || o.epochs < 1 {
-			return errors.New("want a whole number from 1 up")
-		}
-		return nil
-	})
-	fs.Func("seed", "", func(s string) (err error) {
-		if o.seed, err = strconv.ParseUint(s, 10, 62); err != nil {
-			return errors.New("want a whole number from 0 up")
-		}
-		return nil
-	})
-	fs.StringVar(&o.out, "out", o.out, "")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	switch {
-	case fs.NArg() > 0:
-		return o, fmt.Errorf("%q is no flag; -h lists them", fs.Arg(0))
-	case o.out == "":
-		return o, errors.New("-out names no folder")
-	}
-	return o, nil
 }
