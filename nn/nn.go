@@ -6,14 +6,31 @@
 //
 //	model := nn.Sequential{&nn.Linear{Out: 128}, nn.ReLU, &nn.Linear{Out: 10}}
 //	logits := nn.Build(g, model, x)
+//
+// A layer of one's own is such a struct too. It asks its scope for parameters, applies other layers under names, and composes the
+// rest out of package ops; gradients follow by themselves:
+//
+//	// Gated multiplies what one layer says by a gate, and by a factor for each feature that is learnt.
+//	type Gated struct{ Value, Gate nn.Linear }
+//
+//	func (l *Gated) Build(s *nn.Scope, x *graph.Node) *graph.Node {
+//		value, gate := s.Apply("value", &l.Value, x), s.Apply("gate", &l.Gate, x)
+//		scale := s.Param("scale", x.DType(), initializers.Ones(), graph.Dim(l.Value.Out))
+//		return ops.Mul(scale, ops.Mul(value, ops.Sigmoid(gate)))
+//	}
+//
+// Names of parameters are PyTorch's where it has the layer: weight, bias, running_mean. Where a layer is given no initialiser for its
+// weights they start as suits the activation that follows in the model; see Scope.WeightInit. Biases start at 0.
+//
+// Layers execute nothing. An option that is left out has the value that its comment names. What does not fit gives a node that carries
+// the error, with the user's line and the layer's place.
 package nn
 
 import (
+	"fmt"
 	"reflect"
-	"strconv"
 
 	"github.com/tapir-ml/tapir/graph"
-	"github.com/tapir-ml/tapir/nn/initializers"
 	"github.com/tapir-ml/tapir/ops"
 )
 
@@ -22,28 +39,12 @@ type Layer interface {
 	Build(s *Scope, x *graph.Node) *graph.Node
 }
 
-// Func is a layer without parameters.
-type Func func(x *graph.Node) *graph.Node
-
-// Build calls f.
-func (f Func) Build(_ *Scope, x *graph.Node) *graph.Node { return f(x) }
-
-// The activations, as layers.
-var (
-	ReLU     = Func(ops.ReLU)
-	Sigmoid  = Func(ops.Sigmoid)
-	Tanh     = Func(ops.Tanh)
-	Softplus = Func(ops.Softplus)
-)
-
-// Softmax is the softmax along the last axis, as a layer. Losses take logits, so a model that is trained ends without it.
-var Softmax = Func(func(x *graph.Node) *graph.Node { return ops.Softmax(x, -1) })
-
 // Scope is a place in a model: it names the parameters that are built in it.
 type Scope struct {
 	graph *graph.Graph
 	path  string
-	owner Layer // the layer that is built here, if it is a pointer
+	owner Layer   // the layer that is built here, if it is a pointer
+	next  *sequel // what the result goes into; nil: not known
 	model *model
 }
 
@@ -51,6 +52,9 @@ type Scope struct {
 type model struct {
 	built  map[Layer]*Scope // where each layer was built first
 	leaves map[string]leaf  // the parameters and variables of this model by name
+	placed map[error]bool   // errors that name the layer they arose in
+	calls  []*call          // in the order in which they began
+	open   *call            // the innermost one under way
 }
 
 // leaf is a parameter or variable and the layer it was made for.
@@ -59,19 +63,22 @@ type leaf struct {
 	owner Layer
 }
 
+// call is one application of a layer.
+type call struct {
+	path        string
+	layer       Layer
+	within      *call
+	out         *graph.Node
+	first, next int           // ids of the nodes that were new in it
+	leaves      []*graph.Node // that it asked for itself
+}
+
 // Build builds a model in g, applied to x. A second model in the same graph needs a path of its own, and a model that is applied
 // to several inputs a scope that is kept: see Root.
 func Build(g *graph.Graph, model Layer, x *graph.Node) *graph.Node {
-	return build(model, Root(g, ""), x)
-}
-
-// build builds a layer, if there is one.
-func build(l Layer, at *Scope, x *graph.Node) *graph.Node {
-	v := reflect.ValueOf(l)
-	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
-		return graph.Invalid(graph.Errorf(graph.ErrValue, "the layer is nil"), "layer("+at.path+")", x)
-	}
-	return l.Build(at, x)
+	at := Root(g, "")
+	at.next = &sequel{}
+	return at.build(model, x)
 }
 
 // Root returns the scope at the top of a model; path, which may be empty, is put before all names. Building with one scope
@@ -80,8 +87,14 @@ func build(l Layer, at *Scope, x *graph.Node) *graph.Node {
 //	scope := nn.Root(g, "encoder")
 //	a, b := model.Build(scope, x), model.Build(scope, y)
 func Root(g *graph.Graph, path string) *Scope {
-	return &Scope{graph: g, path: path, model: &model{built: map[Layer]*Scope{}, leaves: map[string]leaf{}}}
+	return &Scope{graph: g, path: path, model: &model{built: map[Layer]*Scope{}, leaves: map[string]leaf{}, placed: map[error]bool{}}}
 }
+
+// Graph returns the graph that is built in.
+func (s *Scope) Graph() *graph.Graph { return s.graph }
+
+// Path returns the name that is put before those of this scope: "encoder.0", "" at the top.
+func (s *Scope) Path() string { return s.path }
 
 // Child returns the scope called name within s.
 func (s *Scope) Child(name string) *Scope {
@@ -101,7 +114,13 @@ func (s *Scope) join(name string) string {
 // Apply builds layer l in the scope called name within s. A layer that is a pointer and was applied before is built in its
 // first scope again: it shares its parameters. A pointer to a struct without fields is a layer of its own each time.
 func (s *Scope) Apply(name string, l Layer, x *graph.Node) *graph.Node {
+	return s.apply(name, l, x, nil)
+}
+
+// apply is Apply of a layer of whose sequel something is known.
+func (s *Scope) apply(name string, l Layer, x *graph.Node, next *sequel) *graph.Node {
 	at := s.Child(name)
+	at.next = next
 	if v := reflect.ValueOf(l); v.Kind() == reflect.Pointer && v.Type().Elem().Size() > 0 { // all of size 0 may have one address
 		if first, ok := s.model.built[l]; ok {
 			at = first
@@ -110,7 +129,64 @@ func (s *Scope) Apply(name string, l Layer, x *graph.Node) *graph.Node {
 			s.model.built[l] = at
 		}
 	}
-	return build(l, at, x)
+	return at.build(l, x)
+}
+
+// build builds a layer in its scope, if there is one, and keeps a record of it. An error that arises in it gets to name it.
+func (s *Scope) build(l Layer, x *graph.Node) *graph.Node {
+	v := reflect.ValueOf(l)
+	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+		return s.invalid(l, x, graph.Errorf(graph.ErrValue, "the layer is nil"))
+	}
+	c := &call{path: s.path, layer: l, within: s.model.open, first: len(s.graph.Nodes())}
+	s.model.calls, s.model.open = append(s.model.calls, c), c
+	y := l.Build(s, x)
+	c.out, c.next, s.model.open = y, len(s.graph.Nodes()), c.within
+	if y == nil {
+		return s.invalid(l, x, graph.Errorf(graph.ErrGraph, "its Build returned nil; a layer returns a node, if need be x"))
+	}
+	if e, ok := y.Err().(*graph.Error); ok && x.Err() == nil && !s.model.placed[e] {
+		placed := *e
+		placed.Expr = s.title(l)
+		if e.Expr != "" {
+			placed.Expr += ": " + e.Expr
+		}
+		return s.place(graph.Invalid(&placed, "", x))
+	}
+	return y
+}
+
+// title names a layer and its place: `Linear "encoder.0"`.
+func (s *Scope) title(l Layer) string {
+	if s.path == "" {
+		return kind(l)
+	}
+	return fmt.Sprintf("%s %q", kind(l), s.path)
+}
+
+// kind is what people call a layer: its type, or what it says itself.
+func kind(l Layer) string {
+	if a, ok := l.(Activation); ok && a.Name != "" {
+		return a.Name
+	}
+	t := reflect.TypeOf(l)
+	if t == nil {
+		return "layer"
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Name()
+}
+
+// invalid is the result of a layer that does not fit.
+func (s *Scope) invalid(l Layer, x *graph.Node, err error) *graph.Node {
+	return s.place(graph.Invalid(err, s.title(l), x))
+}
+
+func (s *Scope) place(n *graph.Node) *graph.Node {
+	s.model.placed[n.Err()] = true
+	return n
 }
 
 // Param returns the parameter called name in this scope: a new one, or when a layer is built again the one it has. That another
@@ -130,57 +206,25 @@ func (s *Scope) Variable(name string, dtype graph.DType, init graph.Init, dims .
 
 func (s *Scope) leaf(name string, kind graph.Kind, typ graph.Type, add func(path string) *graph.Node) *graph.Node {
 	path := s.join(name)
-	if known, ok := s.model.leaves[path]; ok && known.owner == s.owner && known.node.Kind() == kind && known.node.Type().Identical(typ) {
-		return known.node
+	known, ok := s.model.leaves[path]
+	if !ok || known.owner != s.owner || known.node.Kind() != kind || !known.node.Type().Identical(typ) {
+		known = leaf{add(path), s.owner} // another layer's name is taken, which the graph says
+		s.model.leaves[path] = known
 	}
-	n := add(path) // another layer's name is taken, which the graph says
-	s.model.leaves[path] = leaf{n, s.owner}
-	return n
+	if c := s.model.open; c != nil {
+		c.leaves = append(c.leaves, known.node)
+	}
+	return known.node
 }
 
-// Sequential applies its layers one after the other; their scopes are "0", "1", ….
-type Sequential []Layer
+// keyName is the variable that all random layers of a graph draw with.
+const keyName = "random.key"
 
-// Build chains the layers.
-func (m Sequential) Build(s *Scope, x *graph.Node) *graph.Node {
-	for i, l := range m {
-		x = s.Apply(strconv.Itoa(i), l, x)
+// Key returns the key that the random layers of a graph draw with, each from a stream of its own: the variable "random.key", an
+// ops.StepKey, which each training step advances.
+func (s *Scope) Key() *graph.Node {
+	if k := s.graph.Leaf(keyName); k != nil && k.Kind() == graph.Variable && k.Init().Name == "key" {
+		return k
 	}
-	return x
-}
-
-// Linear is x·weight + bias for x: (…, in), weight: (in, Out) and bias: (Out): a batch of rows, of sequences of rows, or one row.
-// in is taken from x. Parameters have x's element type.
-type Linear struct {
-	Out    int
-	NoBias bool
-	Weight graph.Init // zero value: initializers.He()
-	Bias   graph.Init // zero value: zeros
-}
-
-// Build adds the parameters "weight" and "bias" and returns the affine map of x.
-func (l *Linear) Build(s *Scope, x *graph.Node) *graph.Node {
-	if x.Err() != nil {
-		return x
-	}
-	if l.Out <= 0 {
-		return graph.Invalid(graph.Errorf(graph.ErrValue, "a linear layer to Out = %d features; Out is 1 or more", l.Out), "linear("+s.path+")", x)
-	}
-	last := x.Shape().Rank() - 1
-	if last < 0 || !x.Shape()[last].IsStatic() {
-		return graph.Invalid(graph.Errorf(graph.ErrShape, "a linear layer to Out = %d features takes (…, in) with a fixed size of in, not %v", l.Out, x.Shape()), "linear("+s.path+")", x)
-	}
-	init := l.Weight
-	if init.Fill == nil {
-		init = initializers.He()
-	}
-	if !x.DType().IsFloat() {
-		return graph.Invalid(graph.Errorf(graph.ErrDType, "a linear layer takes float32 or float64, not %v; convert with ops.Cast", x.Type()), "linear("+s.path+")", x)
-	}
-	out := graph.Dim(l.Out)
-	w := s.Param("weight", x.DType(), init, x.Shape()[last], out)
-	if l.NoBias {
-		return ops.Affine(x, w, nil)
-	}
-	return ops.Affine(x, w, s.Param("bias", x.DType(), l.Bias, out))
+	return ops.StepKey(s.graph, keyName)
 }

@@ -175,7 +175,7 @@ func TestValues(t *testing.T) {
 	for _, c := range []struct {
 		node *graph.Node
 		want []float64
-	}{{affine, []float64{7, -5}}, {bare, []float64{6, -6}}, {nn.ReLU(bare), []float64{6, 0}}, {nn.Softmax(ops.Sub(x, x)), []float64{0.5, 0.5, 0.5, 0.5}}} {
+	}{{affine, []float64{7, -5}}, {bare, []float64{6, -6}}, {ops.ReLU(bare), []float64{6, 0}}, {nn.Softmax.Of(ops.Sub(x, x)), []float64{0.5, 0.5, 0.5, 0.5}}} {
 		v, err := vm.Eval(s, c.node, fed)
 		if err != nil {
 			t.Fatal(err)
@@ -232,6 +232,35 @@ func Example() {
 	// 0.bias (32)
 	// 2.weight (32, 10)
 	// 2.bias (10)
+}
+
+// Gated multiplies what one layer says by a gate, and by a factor for each feature that is learnt.
+type Gated struct{ Value, Gate nn.Linear }
+
+func (l *Gated) Build(s *nn.Scope, x *graph.Node) *graph.Node {
+	value, gate := s.Apply("value", &l.Value, x), s.Apply("gate", &l.Gate, x)
+	scale := s.Param("scale", x.DType(), initializers.Ones(), graph.Dim(l.Value.Out))
+	return ops.Mul(scale, ops.Mul(value, ops.Sigmoid(gate)))
+}
+
+// A layer of one's own is a struct with one method.
+func ExampleLayer() {
+	g := graph.New()
+	x := g.Input("x", graph.Float32, graph.Symbol("batch"), 64)
+	model := nn.Sequential{&Gated{nn.Linear{Out: 16}, nn.Linear{Out: 16}}, &nn.Linear{Out: 1}}
+	fmt.Println(nn.Build(g, model, x).Type())
+	for _, p := range g.Params() {
+		fmt.Println(p.Name(), p.Shape())
+	}
+	// Output:
+	// float32(batch, 1)
+	// 0.value.weight (64, 16)
+	// 0.value.bias (16)
+	// 0.gate.weight (64, 16)
+	// 0.gate.bias (16)
+	// 0.scale (16)
+	// 1.weight (16, 1)
+	// 1.bias (1)
 }
 
 // Two layers that ask for the same name do not silently share a parameter.

@@ -66,7 +66,7 @@ func agree(t *rapid.T, p problem, bound float64) {
 // Networks of random widths, activations and losses, over a symbolic batch: the loss and the gradient of each parameter agree to
 // 10⁴ ε of the gradient's largest element (at least 1), in both float types.
 func TestRandomNetworksAgree(t *testing.T) {
-	activations := []nn.Func{nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, func(x node) node { return ops.Mul(x, ops.Sigmoid(x)) }}
+	activations := []nn.Func{ops.ReLU, ops.Sigmoid, ops.Tanh, ops.Softplus, func(x node) node { return ops.Mul(x, ops.Sigmoid(x)) }}
 	rapid.Check(t, func(t *rapid.T) {
 		dtype := rapid.SampledFrom([]graph.DType{graph.Float32, graph.Float64}).Draw(t, "type")
 		width := rapid.IntRange(2, 12)
