@@ -30,7 +30,7 @@ func TestWeightsSuitWhatFollows(t *testing.T) {
 		{"a residual's body", &nn.Residual{Body: nn.Sequential{linear(), nn.Tanh, &nn.Linear{Out: 3}}}, []string{"xavier", "he"}},
 		{"one that is given", nn.Sequential{&nn.Linear{Out: 4, Weight: initializers.Orthogonal(1)}, nn.ReLU}, []string{"orthogonal(1)"}},
 		{"an activation of the user's", nn.Sequential{linear(), nn.Activation{Of: ops.Sin, Weight: initializers.Uniform(-1, 1)}, linear(), nn.Activation{Of: ops.Sin}},
-			[]string{"uniform", "he"}},
+			[]string{"uniform(-1, 1)", "he"}},
 	} {
 		g := graph.New()
 		if y := nn.Build(g, c.model, input(g, "x", 3)); y.Err() != nil {
