@@ -148,6 +148,16 @@ var goldenLayers = map[string]nn.Layer{
 	"avgpool2d with options": nn.AvgPool2D{Kernel: []int{3, 2}, Stride: []int{2, 1}, Padding: []int{1}, ExcludePadding: true},
 	"globalavgpool":          nn.GlobalAvgPool{},
 	"globalmaxpool":          nn.GlobalMaxPool{},
+
+	"rnn":                                &nn.RNN{Hidden: 4},
+	"rnn with relu without bias":         &nn.RNN{Hidden: 4, Activation: ops.ReLU, NoBias: true},
+	"gru":                                &nn.GRU{Hidden: 4},
+	"gru of two layers both ways":        &nn.GRU{Hidden: 4, Layers: 2, Bidirectional: true},
+	"gru without bias":                   &nn.GRU{Hidden: 4, NoBias: true},
+	"lstm":                               &nn.LSTM{Hidden: 4},
+	"lstm both ways":                     &nn.LSTM{Hidden: 4, Bidirectional: true},
+	"lstm of two layers both ways, last": &nn.LSTM{Hidden: 2, Layers: 2, Bidirectional: true, Last: true},
+	"lstm, last":                         &nn.LSTM{Hidden: 4, Last: true},
 }
 
 // Values, gradients and running statistics are PyTorch's, to what rounding makes of numbers near 1.

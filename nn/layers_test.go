@@ -65,6 +65,10 @@ func TestShapesAndNames(t *testing.T) {
 		{nn.AvgPool2D{Kernel: []int{2, 1}}, images, "(batch, 4, 4, w)", "[]"},
 		{nn.GlobalAvgPool{}, images, "(batch, 4)", "[]"},
 		{nn.GlobalMaxPool{}, sequences, "(batch, 4)", "[]"},
+		{&nn.RNN{Hidden: 5}, sequences, "(batch, 4, 5)", "[weight_ih_l0(6, 5) weight_hh_l0(5, 5) bias_ih_l0(5) bias_hh_l0(5)]"},
+		{&nn.GRU{Hidden: 5, Layers: 2, NoBias: true}, sequences, "(batch, 4, 5)", "[weight_ih_l0(6, 15) weight_hh_l0(5, 15) weight_ih_l1(5, 15) weight_hh_l1(5, 15)]"},
+		{&nn.LSTM{Hidden: 5, Bidirectional: true, Last: true, NoBias: true}, sequences, "(batch, 10)",
+			"[weight_ih_l0(6, 20) weight_hh_l0(5, 20) weight_ih_l0_reverse(6, 20) weight_hh_l0_reverse(5, 20)]"},
 	} {
 		g := graph.New()
 		y := nn.Build(g, c.layer, g.Input("x", graph.Float32, c.in...))
@@ -268,6 +272,8 @@ func everything() nn.Layer {
 		&nn.Conv2D{Out: 4, Kernel: []int{3}, Same: true}, &nn.BatchNorm{}, nn.ReLU, nn.MaxPool2D{Kernel: []int{2}},
 		&nn.ConvTranspose2D{Out: 2, Kernel: []int{2}, Stride: []int{2}}, nn.PReLU{Axis: 1}, &nn.GroupNorm{Groups: 2}, nn.AvgPool2D{Kernel: []int{2}},
 		&nn.Concat{Branches: []nn.Layer{nn.GlobalAvgPool{}, nn.GlobalMaxPool{}}}, &nn.RMSNorm{},
+		nn.Func(func(x *graph.Node) *graph.Node { return ops.Reshape(x, batch, 2, 2) }),
+		&nn.GRU{Hidden: 4, Bidirectional: true}, &nn.RNN{Hidden: 3}, &nn.LSTM{Hidden: 5, Layers: 2, Dropout: 0.2, Last: true},
 		&nn.Parallel{Branches: []nn.Layer{&nn.Linear{Out: 3}, &nn.Linear{Out: 3}}},
 	}
 }
@@ -320,7 +326,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 
 // The errors name the user's line, the layer and its place, and what would fix it.
 func TestWholeErrors(t *testing.T) {
-	rows, images := []graph.Dim{batch, 6}, []graph.Dim{batch, 4, 8, 8}
+	rows, sequences, images := []graph.Dim{batch, 6}, []graph.Dim{batch, 4, 6}, []graph.Dim{batch, 4, 8, 8}
 	for _, c := range []struct {
 		layer nn.Layer
 		in    []graph.Dim
@@ -358,6 +364,9 @@ func TestWholeErrors(t *testing.T) {
 		{nn.MaxPool1D{}, images, `MaxPool1D "1": 0 window sizes for 1 spatial dimensions; give one for each, or one for all`},
 		{nn.AvgPool2D{Kernel: []int{2}, Padding: []int{2}}, images, `AvgPool2D "1": avgpool(x): a padding of 2 is more than half of the window, 2; a window could lie beside the image`},
 		{nn.GlobalAvgPool{}, rows, `GlobalAvgPool "1": takes (batch, channels, …) with at least one axis more, not (batch, 6)`},
+		{&nn.RNN{}, sequences, `RNN "1": Hidden = 0 features; Hidden is 1 or more`},
+		{&nn.LSTM{Hidden: 3}, rows, `LSTM "1": takes (batch, length, in) with a fixed length from 1 up, which is unrolled, and a fixed size of in, not (batch, 6)`},
+		{&nn.GRU{Hidden: 3, Layers: 2, Dropout: 2}, sequences, `GRU "1": dropout(, 2, random.key): the probability is 2; it must be from 0 to 1`},
 		{nn.Func(func(x *graph.Node) *graph.Node { return nil }), rows, `Func "1": its Build returned nil; a layer returns a node, if need be x`},
 	} {
 		g := graph.New()

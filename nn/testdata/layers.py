@@ -105,6 +105,18 @@ case("avgpool2d with options", nn.AvgPool2d((3, 2), stride=(2, 1), padding=1, co
 case("globalavgpool", nn.AdaptiveAvgPool2d(1), r(2, 3, 4, 5), pick=lambda y: y.flatten(1))
 case("globalmaxpool", nn.AdaptiveMaxPool1d(1), r(2, 3, 4), pick=lambda y: y.flatten(1))
 
+first = lambda out: out[0]
+case("rnn", nn.RNN(3, 4, batch_first=True), r(2, 5, 3), pick=first)
+case("rnn with relu without bias", nn.RNN(3, 4, nonlinearity="relu", bias=False, batch_first=True), r(2, 5, 3), pick=first)
+case("gru", nn.GRU(3, 4, batch_first=True), r(2, 5, 3), pick=first)
+case("gru of two layers both ways", nn.GRU(3, 4, num_layers=2, bidirectional=True, batch_first=True), r(2, 4, 3), pick=first)
+case("gru without bias", nn.GRU(3, 4, bias=False, batch_first=True), r(2, 3, 3), pick=first)
+case("lstm", nn.LSTM(3, 4, batch_first=True), r(2, 5, 3), pick=first)
+case("lstm both ways", nn.LSTM(3, 4, bidirectional=True, batch_first=True), r(2, 4, 3), pick=first)
+case("lstm of two layers both ways, last", nn.LSTM(3, 2, num_layers=2, bidirectional=True, batch_first=True), r(2, 4, 3),
+     pick=lambda out: torch.cat([out[1][0][-2], out[1][0][-1]], 1))
+case("lstm, last", nn.LSTM(3, 4, batch_first=True), r(3, 5, 3), pick=lambda out: out[1][0][-1])
+
 with open("layers.json", "w") as f:
     f.write('{"source": "layers.py with PyTorch %s", "cases": [\n' % torch.__version__)
     f.write(",\n".join(json.dumps(c) for c in cases) + "\n]}\n")
