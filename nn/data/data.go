@@ -152,7 +152,7 @@ func (s *Set) columns() (columns, error) {
 
 func columnsOf(x, y *tensor.Dense) (c columns, err error) {
 	for _, t := range [2]*tensor.Dense{x, y} {
-		if t != nil && t.Shape().TotalSize() > 0 && (t.RequiresIterator() || t.DataOrder().IsColMajor()) {
+		if t != nil && isView(t) {
 			return c, graph.Errorf(graph.ErrValue, "a tensor of shape %v is a view or column-major; its Materialize or a copy will do", t.Shape())
 		}
 	}

@@ -41,9 +41,27 @@ func elementWhere(is func(element) bool) (element, bool) {
 	return element{}, false
 }
 
+// elementOf returns what the elements of t are in files, and t itself, dense and row-major.
+func elementOf(t *tensor.Dense) (element, *tensor.Dense, error) {
+	if t == nil {
+		return element{}, nil, graph.Errorf(graph.ErrValue, "no value: a nil *tensor.Dense")
+	}
+	if t.Dtype() == tensor.Int {
+		var err error
+		if t, err = AsType(t, graph.Int64); err != nil {
+			return element{}, nil, err
+		}
+	}
+	e, known := elementWhere(func(e element) bool { return e.dtype == t.Dtype() })
+	if !known {
+		return element{}, nil, graph.Errorf(graph.ErrDType, "elements of %v have no place in the file; take bool, an integer, float32 or float64", t.Dtype())
+	}
+	return e, materialised(t), nil
+}
+
 // read reads a whole tensor: its elements, and nothing after them. What a header claims is not believed before the bytes are
 // there, so a damaged one costs no memory.
-func (e element) read(r io.Reader, order binary.ByteOrder, shape []int) (*tensor.Dense, error) {
+func (e element) read(r io.Reader, order binary.ByteOrder, shape []int, columnMajor bool) (*tensor.Dense, error) {
 	size := int64(e.dtype.Size())
 	n := int64(1)
 	for _, s := range shape {
@@ -67,24 +85,62 @@ func (e element) read(r io.Reader, order binary.ByteOrder, shape []int) (*tensor
 		}
 		return nil, err
 	}
+	elements := raw.Bytes()
+	if columnMajor {
+		elements = rowMajor(elements, shape, int(size))
+	}
+	if e.dtype == tensor.Bool { // any byte but 0 is true
+		for i, v := range elements {
+			elements[i] = min(v, 1)
+		}
+	}
 	slice := e.make(int(n))
-	if _, err := binary.Decode(raw.Bytes(), order, slice); err != nil {
+	if _, err := binary.Decode(elements, order, slice); err != nil {
 		return nil, err
 	}
-	return denseOver(slice, shape), nil
-}
-
-// write writes the elements of t, densely and row by row, in the given order of bytes.
-func (e element) write(w io.Writer, order binary.ByteOrder, t *tensor.Dense) error {
-	return binary.Write(w, order, t.Data())
-}
-
-// denseOver makes a tensor over a slice.
-func denseOver(slice any, shape []int) *tensor.Dense {
 	if len(shape) == 0 {
-		return tensor.New(tensor.WithShape(), tensor.WithBacking(slice))
+		return tensor.New(tensor.WithShape(), tensor.WithBacking(slice)), nil
 	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slice))
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slice)), nil
+}
+
+// rowMajor puts elements of size bytes, which lie with the first index running fastest, in the order with the last one so.
+func rowMajor(elements []byte, shape []int, size int) []byte {
+	rows, index := make([]byte, len(elements)), make([]int, len(shape))
+	for i := 0; i < len(elements); i += size {
+		at, stride := 0, size
+		for axis, x := range index {
+			at += x * stride
+			stride *= shape[axis]
+		}
+		copy(rows[i:i+size], elements[at:at+size])
+		for axis := len(index) - 1; axis >= 0; axis-- {
+			if index[axis]++; index[axis] < shape[axis] {
+				break
+			}
+			index[axis] = 0
+		}
+	}
+	return rows
+}
+
+// backing returns the elements of t, which is no view: a slice, or the one element of a scalar.
+func backing(t *tensor.Dense) any {
+	if t.Shape().TotalSize() == 0 { // Data would read the first
+		return []byte{}
+	}
+	return t.Data()
+}
+
+func isView(t *tensor.Dense) bool {
+	return t.Shape().TotalSize() > 0 && (t.RequiresIterator() || t.DataOrder().IsColMajor())
+}
+
+func materialised(t *tensor.Dense) *tensor.Dense {
+	if isView(t) {
+		return t.Materialize().(*tensor.Dense)
+	}
+	return t
 }
 
 // AsType returns t with elements of dtype: t itself if it has them and is no view, else a converted copy. Numbers are converted
@@ -96,15 +152,11 @@ func AsType(t *tensor.Dense, dtype graph.DType) (*tensor.Dense, error) {
 	if !dtype.Valid() {
 		return nil, graph.Errorf(graph.ErrDType, "elements of %v; take graph.Float32, Float64, Int32, Int64 or Bool", dtype)
 	}
-	view := t.Shape().TotalSize() > 0 && (t.RequiresIterator() || t.DataOrder().IsColMajor())
-	if !view && t.Dtype() == dtype.Tensor() {
+	if t = materialised(t); t.Dtype() == dtype.Tensor() {
 		return t, nil
 	}
-	if view {
-		t = t.Materialize().(*tensor.Dense)
-	}
 	to := graph.NewArray(dtype, append([]int(nil), t.Shape()...)...)
-	switch v := t.Data().(type) {
+	switch v := backing(t).(type) {
 	case []int8:
 		convert(to, v)
 	case []uint8:
