@@ -46,7 +46,7 @@ func neuronPicture(path string, n *network, test *data.Set) error {
 			}
 		}
 		raster := figure.New("A wave that runs "+title, "", "channel").Dots("", figure.Blue, 1.8, when, channel)
-		raster.X.Max, raster.Y.Min, raster.Y.Max = duration-1, -1, channels
+		raster.X.Min, raster.X.Max, raster.Y.Min, raster.Y.Max = 0, duration-1, -1, channels
 		membrane := figure.New(fmt.Sprintf("Neuron %d: %s", neuron, count(len(firing), "spike")), "step of time", "potential").
 			Line("", figure.Blue, time, trace).
 			Dashed("", figure.Grey, []float64{0, duration - 1}, []float64{threshold, threshold}).
