@@ -85,10 +85,14 @@ func CountNonzero(x *graph.Node, axes ...int) *graph.Node {
 	return Sum(Cast(x, graph.Int64), axes...)
 }
 
-// Axes returns the axes that a node of a reduction reduces, from the first, nil for other nodes.
+// Axes returns the axes that a node of a reduction reduces, from the first, or the one that a softmax or the like works along; nil
+// for other nodes.
 func Axes(n *graph.Node) []int {
-	if attr, ok := n.Attr().(axesAttr); ok {
+	switch attr := n.Attr().(type) {
+	case axesAttr:
 		return attr.Axes
+	case axisAttr:
+		return []int{attr.Axis}
 	}
 	return nil
 }

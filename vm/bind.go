@@ -164,6 +164,9 @@ func (m *Machine) place(id slotID) error {
 		m.arrays[id] = m.feeds[s.index].array
 		m.arrays[id].Shape = shape
 	case viewOf:
+		if t.slots[s.base].kind == inBlock { // its place is the runner's matter
+			return nil
+		}
 		// A base comes before its views, so it is in place already.
 		m.arrays[id] = m.arrays[s.base].As(shape)
 	}

@@ -336,23 +336,30 @@ func (w *workspaces[T]) give(one *kernel.Workspace[T]) {
 const elementsPerPart = 1 << 15
 
 func newElementRunner[T kernel.Float](e *elementwise, shared *workspaces[T]) *elementRunner[T] {
-	r := &elementRunner[T]{arguments: make([]kernel.Argument[T], len(e.access)), workspaces: shared}
-	r.program.Args = e.access
+	r := &elementRunner[T]{program: programOf[T](e), arguments: make([]kernel.Argument[T], len(e.access)), workspaces: shared}
+	if e.tail.node != nil {
+		r.tail = &e.tail
+	}
+	return r
+}
+
+// programOf writes a program as the kernel takes it.
+func programOf[T kernel.Float](e *elementwise) (p kernel.Program[T]) {
+	p.Args = e.access
 	for _, s := range e.steps {
 		step := kernel.Step[T]{Op: s.op, Dst: s.dst, A: s.a, B: s.b, C: s.c}
 		if s.op == kernel.OpCall {
 			step.Func = blockFunction[T](s.node)
 		}
-		r.program.Steps = append(r.program.Steps, step)
+		p.Steps = append(p.Steps, step)
 	}
 	if e.tail.node != nil {
-		r.tail = &e.tail
-		r.program.Tail = kernel.Tail{Op: kernel.TailSum, Over: e.tail.over, Src: e.tail.src, Into: len(e.access) - 1}
+		p.Tail = kernel.Tail{Op: kernel.TailSum, Over: e.tail.over, Src: e.tail.src, Into: len(e.access) - 1}
 	}
-	if err := r.program.Check(); err != nil {
+	if err := p.Check(); err != nil {
 		panic(err)
 	}
-	return r
+	return p
 }
 
 // blockFunction returns the Pointwise of a node's operator with its attributes.

@@ -16,6 +16,7 @@ type step struct {
 	f64  *product[float64]
 	e32  *elementRunner[float32] // of elementwise instructions, and of those in a product's epilogue
 	e64  *elementRunner[float64]
+	rows *rowRunner // of rows instructions
 }
 
 // fedOperand is an operand that is fed or a view of what is fed.
@@ -42,6 +43,8 @@ func (m *Machine) prepare() {
 			s.f32 = new(product[float32])
 		case in.kind == affineInstr:
 			s.f64 = new(product[float64])
+		case in.kind == rowsInstr:
+			s.rows = newRowRunner(t, in, &s.call)
 		case in.kind == evalInstr:
 			s.call.Attr = in.node.Attr()
 		}
@@ -88,6 +91,8 @@ func (m *Machine) refresh() error {
 // bind points a kernel at the operands in s.call.
 func (s *step) bind() {
 	switch {
+	case s.rows != nil:
+		s.rows.bind()
 	case s.f32 != nil:
 		s.f32.bind(s, s.e32)
 	case s.f64 != nil:
@@ -125,6 +130,9 @@ func (m *Machine) execute(s *step) error {
 	case s.e64 != nil:
 		parallel.Run(m.Workers, s.e64.parts(), s.e64)
 		return s.e64.finish()
+	case s.rows != nil:
+		parallel.Run(m.Workers, s.rows.parts(), s.rows)
+		return s.rows.finish()
 	case s.in.kind == packInstr && s.call.In[0].DType == graph.Float32:
 		pack[float32](s)
 	case s.in.kind == packInstr:

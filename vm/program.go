@@ -268,20 +268,35 @@ func (t *tape) operation(in *instr) string {
 			name = "matmul"
 		}
 	}
-	if in.kind == elementwiseInstr {
-		names := make([]string, len(in.elements.steps))
-		for i, s := range in.elements.steps {
-			names[i] = s.name
-		}
-		if r := in.elements.tail.node; r != nil {
-			names = append(names, r.Def().Name)
-		}
-		note = " " + strings.Join(names, "+")
-		if n := len(names); n > 8 {
-			note = fmt.Sprintf(" %s+…+%s (%d operators)", strings.Join(names[:3], "+"), names[n-1], n)
+	switch in.kind {
+	case elementwiseInstr:
+		note = " " + in.elements.String()
+	case rowsInstr:
+		for i, m := range in.rows.list {
+			note += map[bool]string{true: " ", false: "; "}[i == 0]
+			if m.kind == elementwiseInstr {
+				note += m.elements.String()
+			} else {
+				note += m.node.Def().Name
+			}
 		}
 	}
 	return name + "(" + strings.Join(operands, ", ") + ")" + note
+}
+
+// String names the operators: "sub+mul+mean".
+func (e *elementwise) String() string {
+	names := make([]string, len(e.steps))
+	for i, s := range e.steps {
+		names[i] = s.name
+	}
+	if r := e.tail.node; r != nil {
+		names = append(names, r.Def().Name)
+	}
+	if n := len(names); n > 8 {
+		return fmt.Sprintf("%s+…+%s (%d operators)", strings.Join(names[:3], "+"), names[n-1], n)
+	}
+	return strings.Join(names, "+")
 }
 
 func (t *tape) operand(s slotID) string {

@@ -102,6 +102,8 @@ func (t *tape) allowsInPlace(in *instr, j, k int) bool {
 			}
 		}
 		return !in.elements.readsAfter(kernel.Arg(j), kernel.Arg(len(in.in)+k))
+	case rowsInstr:
+		return t.rowsInPlace(in, j, k)
 	}
 	return false
 }

@@ -19,6 +19,7 @@ const (
 	inFeed                     // the tensor that was fed
 	inState                    // the State's storage
 	inConst                    // the program's
+	inBlock                    // the runner's of a rows instruction: its members' only, one block of rows at a time
 	inPrologue                 // the memory that the machines of a program and a state share, at byte index
 	viewOf                     // another slot's elements under another shape
 )
@@ -43,11 +44,12 @@ const (
 	evalInstr        instrKind = iota // the operator's own kernel
 	affineInstr                       // act(A·B + bias), and pointwise operators on the result
 	elementwiseInstr                  // several pointwise operators in one pass
+	rowsInstr                         // several instructions, one block of rows after the other
 	copyInstr                         // operand 0, element by element
 	packInstr                         // operand 0, a matrix, as the product kernel reads it
 )
 
-var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", elementwiseInstr: "elementwise", copyInstr: "copy", packInstr: "pack"}
+var instrNames = [...]string{evalInstr: "eval", affineInstr: "affine", elementwiseInstr: "elementwise", rowsInstr: "rows", copyInstr: "copy", packInstr: "pack"}
 
 // instr is one line of the tape. It is data only: the executor finds the kernel by its kind.
 type instr struct {
@@ -58,6 +60,7 @@ type instr struct {
 	scratch  graph.Dim // bytes
 	affine   affine
 	elements elementwise
+	rows     rowMembers
 	hoisted  bool // runs once for each version of the state
 	commit   bool // writes states, once all that can fail is done
 	again    bool // computes a second time what an earlier one did

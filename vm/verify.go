@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
@@ -67,7 +68,7 @@ func (t *tape) verify() error {
 		if b != s && t.slots[b].typ.Shape.Size().Equal(t.slots[s].typ.Shape.Size()) != graph.Yes {
 			return fmt.Errorf("slot %d is a view of %v as %v", s, t.slots[b].typ, t.slots[s].typ)
 		}
-		if k := t.slots[b].kind; (k == inArena || k == inPrologue) && written[b] < 0 {
+		if k := t.slots[b].kind; k == inBlock || (k == inArena || k == inPrologue) && written[b] < 0 {
 			return fmt.Errorf("instruction %d reads slot %d, which is not written yet", i, s)
 		}
 		return nil
@@ -106,6 +107,11 @@ func (t *tape) verify() error {
 				return fmt.Errorf("instruction %d: %w", i, err)
 			}
 		}
+		if in.kind == rowsInstr {
+			if err := t.verifyRows(in); err != nil {
+				return fmt.Errorf("instruction %d: %w", i, err)
+			}
+		}
 		if in.kind == evalInstr && (in.node.Is(ops.ByModeDef) || in.node.Def() == nil) {
 			return fmt.Errorf("instruction %d cannot be executed: %v", i, in.node)
 		}
@@ -131,6 +137,28 @@ func (t *tape) verifyCommit(in *instr, written []int) error {
 	for _, s := range in.out {
 		if t.slots[s].kind != inState || written[s] >= 0 {
 			return fmt.Errorf("writes slot %d, which is no state or was written before", s)
+		}
+	}
+	return nil
+}
+
+// verifyRows: each member reads the instruction's operands and what members before it wrote; what lives in a block is read by
+// members only; rows of all operands but those that are there once are the same.
+func (t *tape) verifyRows(in *instr) error {
+	made := map[slotID]bool{}
+	for _, m := range in.rows.list {
+		for k, s := range append(slices.Clone(m.in), m.out...) {
+			b := t.base(s)
+			switch {
+			case k < len(m.in) && !made[b] && !slices.Contains(in.in, s):
+				return fmt.Errorf("a member reads slot %d, which is no operand and not written yet", s)
+			case k >= len(m.in) && (t.slots[s].kind == inBlock) == slices.Contains(in.out, s):
+				return fmt.Errorf("slot %d is a result in a block, or neither", s)
+			}
+			if _, ok := rowWidth(t.slots[s].typ.Shape, in.rows.lead); m.isByRow(k) && !ok {
+				return fmt.Errorf("slot %d, %v, has other rows than %v", s, t.slots[s].typ, in.rows.lead)
+			}
+			made[s] = made[s] || k >= len(m.in)
 		}
 	}
 	return nil
