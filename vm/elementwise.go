@@ -184,7 +184,7 @@ func (f *elementFuser) program(i int) (e instr, ok bool) {
 	switch in := &f.instrs[i]; {
 	case in.kind == elementwiseInstr:
 		return *in, true
-	case f.run(i) > 0:
+	case f.run(i) > 0 && f.slots[in.out[0]].typ.DType.IsFloat(): // truth values need their readers in the same program
 		return f.fuse(f.instrs[i : i+1]), true
 	}
 	return e, false

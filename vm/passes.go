@@ -21,6 +21,7 @@ var passes = []pass{
 	{"copy", "work on a private graph, so that the user's stays as it is", false, copyGraph},
 	{"mode", "one graph serves training and evaluation", false, resolveMode},
 	{"erase", "what only spoke to earlier passes is in the way of later ones", false, eraseIdentities},
+	{"spread", "a pointwise operator repeats an operand at no cost, and what is repeated in memory costs a pass over it", true, dropBroadcasts},
 	{"rewrite", "stable forms, and fewer nodes", true, applyRules},
 	{"scale", "a factor of every column belongs into the weights, which change less often than the input", true, foldScales},
 	{"fold", "what depends on constants alone is computed once, here", true, foldConstants},
@@ -48,6 +49,7 @@ var order = []struct{ before, after, because string }{
 	{"mode", "rewrite", "a rule must not be kept from a pattern by a branch that will vanish"},
 	{"mode", "fold", "folding executes operators, and bymode cannot be executed"},
 	{"erase", "rewrite", "rules do not look through identities"},
+	{"spread", "rewrite", "rules need not look through what repeats an operand"},
 	{"mode", "scale", "it is for the form that batch normalisation has in evaluation"},
 	{"scale", "lower", "it works on the graph"},
 	{"rewrite", "fold", "rules recognise scalars such as the 1 in ln(1+x) that folding would merge into others"},
@@ -163,6 +165,38 @@ func resolveMode(u *unit) error {
 func eraseIdentities(u *unit) error {
 	isIdentity := func(n *graph.Node) bool { return n.Def() != nil && n.Def().Traits.Has(graph.Identity) }
 	u.replace(isIdentity, func(in []*graph.Node) *graph.Node { return in[0] })
+	return nil
+}
+
+// dropBroadcasts:  add(x, broadcast(y))  →  add(x, y),  if the sum has the same shape without it
+func dropBroadcasts(u *unit) error {
+	isSpread := func(n *graph.Node) bool { return n.Is(ops.BroadcastToDef) }
+	first := func(n *graph.Node) bool { return slices.ContainsFunc(n.Inputs(), isSpread) }
+	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
+		return nil
+	}
+	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if _, ok := elementwiseOps[n.Def()]; !ok || len(in) < 2 {
+			return nil
+		}
+		to := n
+		for k, x := range in {
+			if !isSpread(x) {
+				continue
+			}
+			fewer := slices.Clone(in)
+			if fewer[k] = x.In(0); fewer[k].Is(ops.ReshapeDef) && fewer[k].In(0).Shape().Rank() == 0 { // a scalar, which rules recognise
+				fewer[k] = fewer[k].In(0)
+			}
+			if m := graph.Apply(n.Def(), n.Attr(), fewer...); m.Err() == nil && m.Type().Identical(n.Type()) {
+				to, in = m, fewer
+			}
+		}
+		if to == n {
+			return nil
+		}
+		return to
+	}})
 	return nil
 }
 

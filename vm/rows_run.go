@@ -12,7 +12,7 @@ import (
 
 // elementsPerBlock is how many elements of the widest rows a block has about: with a few values of this size a nearby cache is
 // far from full, and what a member costs beside its work does not matter.
-const elementsPerBlock = 1 << 13
+const elementsPerBlock = 1 << 14
 
 // rowRunner runs a rows instruction; it is a parallel.Task.
 type rowRunner struct {
