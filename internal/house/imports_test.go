@@ -20,7 +20,7 @@ var (
 	below     = []string{"graph", "graph/draw", "ops", "autodiff", "vm"} // the public floors 1 to 3
 	machinery = []string{"internal/kernel/...", "internal/parallel", "internal/columns"}
 	public    = with(below, "vm/reference", "autodiff/gradcheck", "autodiff/jacobian", "losses",
-		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/train", "nn/train/plot", "nn/checkpoint")
+		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/data/download", "nn/train", "nn/train/plot", "nn/checkpoint")
 
 	house = []room{
 		{"internal/kernel/...", 0, nil, []string{"golang.org/x/sys"}},
@@ -39,6 +39,7 @@ var (
 		{"nn/initializers", 4, with(below, machinery...), nil},
 		{"nn/optim", 4, with(below, machinery...), nil},
 		{"nn/data", 4, with(below, machinery...), nil},
+		{"nn/data/download", 4, []string{"graph"}, nil},
 		{"nn/checkpoint", 4, with(below, machinery...), nil},
 		{"nn", 4, with(below, "nn/initializers"), nil},
 		// The loop is the example of how to write one's own: the public API only.
