@@ -342,4 +342,28 @@ func init() {
 			return Sub(graph.Apply(LogSumExpDef, mean.Attr(), e.In(0)), Log(count))
 		},
 	})
+	rewrite(graph.Rule{
+		Name: "sum-of-one", Why: "a sum of one element is the element", Root: SumDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if n.In(0).Is(ExpDef) { // rules for ln Σ eˣ and eˣ/Σeˣ want to see the sum
+				return nil
+			}
+			for _, a := range Axes(n) {
+				if n.In(0).Shape()[a] != 1 {
+					return nil
+				}
+			}
+			return Reshape(n.In(0), n.Shape()...)
+		},
+	})
+	rewrite(graph.Rule{
+		Name: "sum-of-scatter", Why: "where each goes does not change the sum", Root: SumDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			s := m.Op(n.In(0), ScatterAlongAxisDef)
+			if s == nil || !slices.Equal(Axes(n), []int{s.Attr().(scatterAttr).Axis}) {
+				return nil
+			}
+			return Sum(s.In(0), Axes(n)...)
+		},
+	})
 }

@@ -88,6 +88,18 @@ var ruleCases = map[string]struct {
 	"select-not": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		return ops.Select(ops.Not(ops.Less(x, ops.Scalar(x, 0))), x, ops.Neg(x)), nil
 	}, -9, 9, []float64{inf, nan, 0}, nil, true},
+	"sum-of-one": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		return ops.Sum(ops.Reshape(x, -1, 1, 1), 1, 2), nil
+	}, -9, 9, []float64{inf, nan, 0}, nil, true},
+	"sum-of-scatter": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		column := ops.Reshape(x, -1, 1)
+		s := ops.ScatterAlongAxis(column, ops.Cast(ops.Greater(column, ops.Scalar(x, 0)), graph.Int64), 1, 3)
+		return ops.Sum(s, 1), s
+	}, -9, 9, []float64{inf, 3, 0}, nil, true},
+	"reshape-broadcast": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		b := ops.BroadcastTo(ops.Slice(x, 0, 0, 1), 3, 1)
+		return ops.Mul(x, ops.At(ops.Reshape(b, 1, -1), 1, 2)), b
+	}, -9, 9, []float64{inf, nan, 0}, nil, true},
 	"reshape-reshape": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		n := ops.Reshape(x, 1, 1, -1)
 		return ops.Reshape(n, -1, 1), n

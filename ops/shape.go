@@ -329,4 +329,14 @@ func init() {
 			return nil
 		},
 	})
+	rewrite(graph.Rule{
+		Name: "reshape-broadcast", Why: "a single value can be repeated to the last shape at once", Root: ReshapeDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			b := m.Op(n.In(0), BroadcastToDef)
+			if b == nil || b.In(0).Shape().Size() != 1 {
+				return nil
+			}
+			return BroadcastTo(Reshape(b.In(0)), n.Shape()...)
+		},
+	})
 }

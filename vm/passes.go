@@ -21,7 +21,6 @@ var passes = []pass{
 	{"copy", "work on a private graph, so that the user's stays as it is", false, copyGraph},
 	{"mode", "one graph serves training and evaluation", false, resolveMode},
 	{"erase", "what only spoke to earlier passes is in the way of later ones", false, eraseIdentities},
-	{"spread", "a pointwise operator repeats an operand at no cost, and what is repeated in memory costs a pass over it", true, dropBroadcasts},
 	{"rewrite", "stable forms, and fewer nodes", true, applyRules},
 	{"scale", "a factor of every column belongs into the weights, which change less often than the input", true, foldScales},
 	{"fold", "what depends on constants alone is computed once, here", true, foldConstants},
@@ -49,7 +48,6 @@ var order = []struct{ before, after, because string }{
 	{"mode", "rewrite", "a rule must not be kept from a pattern by a branch that will vanish"},
 	{"mode", "fold", "folding executes operators, and bymode cannot be executed"},
 	{"erase", "rewrite", "rules do not look through identities"},
-	{"spread", "rewrite", "rules need not look through what repeats an operand"},
 	{"mode", "scale", "it is for the form that batch normalisation has in evaluation"},
 	{"scale", "lower", "it works on the graph"},
 	{"rewrite", "fold", "rules recognise scalars such as the 1 in ln(1+x) that folding would merge into others"},
@@ -168,42 +166,32 @@ func eraseIdentities(u *unit) error {
 	return nil
 }
 
-// dropBroadcasts:  add(x, broadcast(y))  →  add(x, y),  if the sum has the same shape without it
-func dropBroadcasts(u *unit) error {
-	isSpread := func(n *graph.Node) bool { return n.Is(ops.BroadcastToDef) }
-	first := func(n *graph.Node) bool { return slices.ContainsFunc(n.Inputs(), isSpread) }
-	if !slices.ContainsFunc(u.roots[0].Graph().Nodes(), first) {
-		return nil
-	}
-	u.rebuild(graph.Rebuild{Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
-		if _, ok := elementwiseOps[n.Def()]; !ok || len(in) < 2 {
-			return nil
-		}
-		to := n
-		for k, x := range in {
-			if !isSpread(x) {
-				continue
-			}
-			fewer := slices.Clone(in)
-			if fewer[k] = x.In(0); fewer[k].Is(ops.ReshapeDef) && fewer[k].In(0).Shape().Rank() == 0 { // a scalar, which rules recognise
-				fewer[k] = fewer[k].In(0)
-			}
-			if m := graph.Apply(n.Def(), n.Attr(), fewer...); m.Err() == nil && m.Type().Identical(n.Type()) {
-				to, in = m, fewer
-			}
-		}
-		if to == n {
-			return nil
-		}
-		return to
-	}})
+// applyRules:  log(softmax(x))  →  logsoftmax(x),  and the other rows of the catalogue; and
+// add(x, broadcast(y))  →  add(x, y)
+func applyRules(u *unit) error {
+	u.rebuild(graph.Rebuild{Rules: rules, Replace: dropBroadcasts})
 	return nil
 }
 
-// applyRules:  log(softmax(x))  →  logsoftmax(x),  and the other rows of the catalogue
-func applyRules(u *unit) error {
-	u.rebuild(graph.Rebuild{Rules: rules})
-	return nil
+// dropBroadcasts lets a pointwise operator repeat its operands itself, where its result has the same shape so.
+func dropBroadcasts(n *graph.Node, in []*graph.Node) *graph.Node {
+	if _, ok := elementwiseOps[n.Def()]; !ok || len(in) < 2 {
+		return nil
+	}
+	var to *graph.Node
+	for k, x := range in {
+		if !x.Is(ops.BroadcastToDef) {
+			continue
+		}
+		fewer := slices.Clone(in)
+		if fewer[k] = x.In(0); fewer[k].Is(ops.ReshapeDef) && fewer[k].In(0).Shape().Rank() == 0 { // a scalar, which rules recognise
+			fewer[k] = fewer[k].In(0)
+		}
+		if m := graph.Apply(n.Def(), n.Attr(), fewer...); m.Err() == nil && m.Type().Identical(n.Type()) {
+			to, in = m, fewer
+		}
+	}
+	return to
 }
 
 // foldLimit is the largest value, in bytes, that folding may put into a program.
