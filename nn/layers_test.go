@@ -15,6 +15,7 @@ import (
 	"github.com/tapir-ml/tapir/nn"
 	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
+	"gorgonia.org/tensor"
 )
 
 func random() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
@@ -31,6 +32,7 @@ func TestShapesAndNames(t *testing.T) {
 		leaves string
 	}{
 		{&nn.Linear{Out: 5}, sequences, "(batch, 4, 5)", "[weight(6, 5) bias(5)]"},
+		{&nn.MaskedLinear{Out: 5, Connected: func(in, out int) bool { return in == out }}, sequences, "(batch, 4, 5)", "[weight(6, 5) bias(5)]"},
 		{nn.GELU, rows, "(batch, 6)", "[]"},
 		{nn.PReLU{}, images, "(batch, 4, 8, w)", "[weight(1)]"},
 		{nn.PReLU{Axis: 1}, images, "(batch, 4, 8, w)", "[weight(4)]"},
@@ -274,7 +276,7 @@ func everything() nn.Layer {
 		&nn.Concat{Branches: []nn.Layer{nn.GlobalAvgPool{}, nn.GlobalMaxPool{}}}, &nn.RMSNorm{},
 		nn.Func(func(x *graph.Node) *graph.Node { return ops.Reshape(x, batch, 2, 2) }),
 		&nn.GRU{Hidden: 4, Bidirectional: true}, &nn.RNN{Hidden: 3}, &nn.LSTM{Hidden: 5, Layers: 2, Dropout: 0.2, Last: true},
-		&nn.Parallel{Branches: []nn.Layer{&nn.Linear{Out: 3}, &nn.Linear{Out: 3}}},
+		&nn.Parallel{Branches: []nn.Layer{&nn.Linear{Out: 3}, &nn.MaskedLinear{Out: 3, Connected: func(in, out int) bool { return in >= out }}}},
 	}
 }
 
@@ -334,6 +336,9 @@ func TestWholeErrors(t *testing.T) {
 	}{
 		{&nn.Linear{}, rows, `Linear "1": Out = 0 features; Out is 1 or more`},
 		{&nn.Linear{Out: 2}, []graph.Dim{6, batch}, `Linear "1": takes (…, in) with a fixed size of in, not (6, batch)`},
+		{&nn.MaskedLinear{Out: 2}, rows, `MaskedLinear "1": takes Connected or Mask, either of them`},
+		{&nn.MaskedLinear{Out: 2, Mask: tensor.New(tensor.WithShape(2, 6), tensor.WithBacking(make([]bool, 12)))}, rows,
+			`MaskedLinear "1": the Mask has the shape (2, 6), not (in, Out) = (6, 2)`},
 		{nn.PReLU{Axis: 2}, rows, `PReLU "1": takes channels along axis 2, which (batch, 6) does not have`},
 		{nn.Swish{Learn: true, Axis: 1}, []graph.Dim{6, batch}, `Swish "1": takes channels along axis 1 with a fixed size, not (6, batch)`},
 		{nn.GLU{}, []graph.Dim{batch, 5}, `GLU "1": split(x): dimension 1 of (batch, 5), 5, has no 2 equal parts for every size; ops.SplitSizes makes unequal ones`},

@@ -97,6 +97,7 @@ func fixedAxis(x *graph.Node, axis int) (graph.Dim, error) {
 
 // Layers that pass on what they are given, or something of its size, are looked through; those that multiply by weights have no activation
 // before them.
-func (Flatten) before() graph.Init { return graph.Init{} }
-func (Dropout) before() graph.Init { return graph.Init{} }
-func (*Linear) before() graph.Init { return initializers.LeCun() }
+func (Flatten) before() graph.Init       { return graph.Init{} }
+func (Dropout) before() graph.Init       { return graph.Init{} }
+func (*Linear) before() graph.Init       { return initializers.LeCun() }
+func (*MaskedLinear) before() graph.Init { return initializers.LeCun() }
