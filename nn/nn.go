@@ -6,6 +6,7 @@
 //
 //	model := nn.Sequential{&nn.Linear{Out: 128}, nn.ReLU, &nn.Linear{Out: 10}}
 //	logits := nn.Build(g, model, x)
+//	fmt.Println(nn.Summarize(model, x)) // a table of its layers
 //
 // A layer of one's own is such a struct too. It asks its scope for parameters, applies other layers under names, and composes the
 // rest out of package ops; gradients follow by themselves:
@@ -53,7 +54,7 @@ type model struct {
 	built  map[Layer]*Scope // where each layer was built first
 	leaves map[string]leaf  // the parameters and variables of this model by name
 	placed map[error]bool   // errors that name the layer they arose in
-	calls  []*call          // in the order in which they began
+	calls  []*call          // in the order in which they ended
 	open   *call            // the innermost one under way
 }
 
@@ -68,6 +69,7 @@ type call struct {
 	path        string
 	layer       Layer
 	within      *call
+	parts       int // layers that were applied directly in it
 	out         *graph.Node
 	first, next int           // ids of the nodes that were new in it
 	leaves      []*graph.Node // that it asked for itself
@@ -139,9 +141,13 @@ func (s *Scope) build(l Layer, x *graph.Node) *graph.Node {
 		return s.invalid(l, x, graph.Errorf(graph.ErrValue, "the layer is nil"))
 	}
 	c := &call{path: s.path, layer: l, within: s.model.open, first: len(s.graph.Nodes())}
-	s.model.calls, s.model.open = append(s.model.calls, c), c
+	if c.within != nil {
+		c.within.parts++
+	}
+	s.model.open = c
 	y := l.Build(s, x)
-	c.out, c.next, s.model.open = y, len(s.graph.Nodes()), c.within
+	c.out, c.next = y, len(s.graph.Nodes())
+	s.model.open, s.model.calls = c.within, append(s.model.calls, c)
 	if y == nil {
 		return s.invalid(l, x, graph.Errorf(graph.ErrGraph, "its Build returned nil; a layer returns a node, if need be x"))
 	}

@@ -19,7 +19,7 @@ const style = `<style>
 .tapir-graph .box{fill:#fff;stroke:#94a3b8;stroke-width:1.1}
 .tapir-graph .line{fill:none;stroke:#a3b1c2;stroke-width:1.3}
 .tapir-graph path.head{fill:#8494a8;stroke:none}
-.tapir-graph .op .box{fill:#f8fafc}
+.tapir-graph .op .box,.tapir-graph .layer .box{fill:#f8fafc}
 .tapir-graph .input .box{fill:#dbeafe;stroke:#3b82f6}
 .tapir-graph .param .box{fill:#fef3c7;stroke:#d97706}
 .tapir-graph .variable .box{fill:#fce7f3;stroke:#db2777}
@@ -39,7 +39,7 @@ const style = `<style>
 .tapir-graph .box{fill:#1e293b;stroke:#64748b}
 .tapir-graph .line{stroke:#5b6b82}
 .tapir-graph path.head{fill:#7d8da3}
-.tapir-graph .op .box{fill:#1e293b}
+.tapir-graph .op .box,.tapir-graph .layer .box{fill:#1e293b}
 .tapir-graph .input .box{fill:#1e3a6e;stroke:#60a5fa}
 .tapir-graph .param .box{fill:#573a0c;stroke:#f59e0b}
 .tapir-graph .variable .box{fill:#5c1d40;stroke:#f472b6}
@@ -56,7 +56,7 @@ const style = `<style>
 // kinds are the entries of the legend, in order.
 var kinds = []struct{ class, text string }{
 	{"input", "input"}, {"param", "parameter"}, {"variable", "variable"}, {"constant", "constant"},
-	{"op", "operator"}, {"gradient", "gradient"}, {"stacked", "several nodes"}, {"invalid", "invalid"}, {"asked", "result"},
+	{"op", "operator"}, {"layer", "layer"}, {"gradient", "gradient"}, {"stacked", "several nodes"}, {"invalid", "invalid"}, {"asked", "result"},
 }
 
 // head is what stands above the graph.
