@@ -79,3 +79,34 @@ func TestWriteSheet(t *testing.T) {
 		t.Errorf("%d orange pixels, a cell has %d", n, cell)
 	}
 }
+
+// A plane with high values above its diagonal: blue above, orange below, the border between, and a plane that is all one value.
+func TestField(t *testing.T) {
+	const n = 41
+	var values []float64
+	for i := range n * n {
+		values = append(values, 0.5+float64(i/n-i%n)/20)
+	}
+	path := filepath.Join(t.TempDir(), "field.png")
+	p, flat := New("halves", "", "").Field(values, -1, 1, 0, 1), New("flat", "", "").Field(make([]float64, 9), 0, 1, -1, 1)
+	if err := Write(path, 8, 4, []*Plot{p, flat}); err != nil {
+		t.Fatal(err)
+	}
+	picture := read(t, path)
+	at := func(share, up float64) (r, g, b uint32) { // within the left plot's field
+		r, g, b, _ = picture.At(int(80+share*(8*72-120)), int(4*144-80-up*(4*144-120))).RGBA()
+		return r, g, b
+	}
+	if r, _, b := at(0.1, 0.9); b < r+0x5000 {
+		t.Errorf("upper left: red %x, blue %x", r, b)
+	}
+	if r, _, b := at(0.9, 0.1); r < b+0x5000 {
+		t.Errorf("lower right: red %x, blue %x", r, b)
+	}
+	if border := count(picture, color.Gray{0x33}); border < 100 {
+		t.Errorf("a border of %d pixels", border)
+	}
+	if err := Write(path, 4, 4, []*Plot{New("odd", "", "").Field(make([]float64, 8), 0, 1, 0, 1)}); err == nil || !strings.Contains(err.Error(), "odd: 8 values are no square") {
+		t.Error(err)
+	}
+}
