@@ -91,7 +91,7 @@ func (g *Gemm[T]) Run() {
 func (g *Gemm[T]) oneCall() bool {
 	at := blocks()
 	rows, depth := g.direct()
-	if g.M > rows || g.N > at.maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() || g.M*g.N*g.K > maxOneCall {
+	if g.M > rows || g.lowRows() > 0 || g.N > at.maxDirectCols || g.K <= 0 || g.ARow == 1 || g.Epilogue.finishes() || g.M*g.N*g.K > maxOneCall {
 		return false
 	}
 	if g.Packed != nil {

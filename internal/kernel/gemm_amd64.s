@@ -47,8 +47,9 @@ TEXT ·gemmAVX2F32(SB), NOSPLIT, $56-8
 
 straight:
 	MOVQ (DI), R12
-	CMPQ R12, $0x00000003
+	CMPQ R12, $0x00000004
 	JG   panel
+	JE   wide4x3
 	CMPQ R12, $0x00000002
 	JE   wide2x3
 	JG   wide3x2
@@ -78,9 +79,9 @@ wide1x6:
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1x6fold
+	JZ     wide1x6t0fold
 
-wide1x6loop:
+wide1x6t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -105,12 +106,12 @@ wide1x6loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1x6loop
+	JNZ          wide1x6t0loop
 
-wide1x6fold:
+wide1x6t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x6bias
+	JE      wide1x6t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -137,10 +138,10 @@ wide1x6fold:
 	VMOVUPS 352(SI), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide1x6bias:
+wide1x6t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x6act
+	JZ      wide1x6t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VMOVUPS 32(SI)(R14*1), Y12
@@ -166,13 +167,13 @@ wide1x6bias:
 	VMOVUPS 352(SI)(R14*1), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide1x6act:
+wide1x6t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x6deriv
+	JZ      wide1x6t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x6leaky
+	JNE     wide1x6t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -185,9 +186,9 @@ wide1x6act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide1x6deriv
+	JMP     wide1x6t0deriv
 
-wide1x6leaky:
+wide1x6t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -214,13 +215,13 @@ wide1x6leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide1x6deriv:
+wide1x6t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x6store
+	JZ      wide1x6t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x6store
+	JZ      wide1x6t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -230,7 +231,7 @@ wide1x6deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x6leakyderiv
+	JNE     wide1x6t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -267,9 +268,9 @@ wide1x6deriv:
 	VMOVUPS 352(SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide1x6store
+	JMP     wide1x6t0store
 
-wide1x6leakyderiv:
+wide1x6t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -320,7 +321,7 @@ wide1x6leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide1x6store:
+wide1x6t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -334,11 +335,11 @@ wide1x6store:
 	VMOVUPS Y9, 288(SI)
 	VMOVUPS Y10, 320(SI)
 	VMOVUPS Y11, 352(SI)
+	ADDQ    $0x00000180, 16(SP)
+	ADDQ    $0x00000180, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000006, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000180, 16(SP)
-	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000060, R13
 	JMP     wide1x6
 
@@ -363,9 +364,9 @@ wide1x4:
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1x4fold
+	JZ     wide1x4t0fold
 
-wide1x4loop:
+wide1x4t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -384,12 +385,12 @@ wide1x4loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1x4loop
+	JNZ          wide1x4t0loop
 
-wide1x4fold:
+wide1x4t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x4bias
+	JE      wide1x4t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -408,10 +409,10 @@ wide1x4fold:
 	VMOVUPS 224(SI), Y12
 	VADDPS  Y12, Y7, Y7
 
-wide1x4bias:
+wide1x4t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x4act
+	JZ      wide1x4t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VMOVUPS 32(SI)(R14*1), Y12
@@ -429,13 +430,13 @@ wide1x4bias:
 	VMOVUPS 224(SI)(R14*1), Y12
 	VADDPS  Y12, Y7, Y7
 
-wide1x4act:
+wide1x4t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x4deriv
+	JZ      wide1x4t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x4leaky
+	JNE     wide1x4t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -444,9 +445,9 @@ wide1x4act:
 	VMAXPS  Y5, Y12, Y5
 	VMAXPS  Y6, Y12, Y6
 	VMAXPS  Y7, Y12, Y7
-	JMP     wide1x4deriv
+	JMP     wide1x4t0deriv
 
-wide1x4leaky:
+wide1x4t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -465,13 +466,13 @@ wide1x4leaky:
 	VMULPS       Y12, Y7, Y13
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
-wide1x4deriv:
+wide1x4t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x4store
+	JZ      wide1x4t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x4store
+	JZ      wide1x4t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -481,7 +482,7 @@ wide1x4deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x4leakyderiv
+	JNE     wide1x4t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -506,9 +507,9 @@ wide1x4deriv:
 	VMOVUPS 224(SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y7, Y7
-	JMP     wide1x4store
+	JMP     wide1x4t0store
 
-wide1x4leakyderiv:
+wide1x4t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -543,7 +544,7 @@ wide1x4leakyderiv:
 	VMULPS       Y14, Y7, Y15
 	VBLENDVPS    Y13, Y7, Y15, Y7
 
-wide1x4store:
+wide1x4t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -553,11 +554,11 @@ wide1x4store:
 	VMOVUPS Y5, 160(SI)
 	VMOVUPS Y6, 192(SI)
 	VMOVUPS Y7, 224(SI)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000004, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000100, 16(SP)
-	ADDQ    $0x00000100, R14
 	SUBQ    $0x00000040, R13
 	JMP     wide1x4
 
@@ -576,9 +577,9 @@ wide1x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide1x2fold
+	JZ     wide1x2t0fold
 
-wide1x2loop:
+wide1x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -590,12 +591,12 @@ wide1x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide1x2loop
+	JNZ          wide1x2t0loop
 
-wide1x2fold:
+wide1x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x2bias
+	JE      wide1x2t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -606,10 +607,10 @@ wide1x2fold:
 	VMOVUPS 96(SI), Y12
 	VADDPS  Y12, Y3, Y3
 
-wide1x2bias:
+wide1x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x2act
+	JZ      wide1x2t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VMOVUPS 32(SI)(R14*1), Y12
@@ -619,20 +620,20 @@ wide1x2bias:
 	VMOVUPS 96(SI)(R14*1), Y12
 	VADDPS  Y12, Y3, Y3
 
-wide1x2act:
+wide1x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x2deriv
+	JZ      wide1x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x2leaky
+	JNE     wide1x2t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
 	VMAXPS  Y3, Y12, Y3
-	JMP     wide1x2deriv
+	JMP     wide1x2t0deriv
 
-wide1x2leaky:
+wide1x2t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -643,13 +644,13 @@ wide1x2leaky:
 	VMULPS       Y12, Y3, Y13
 	VBLENDVPS    Y3, Y13, Y3, Y3
 
-wide1x2deriv:
+wide1x2t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x2store
+	JZ      wide1x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x2store
+	JZ      wide1x2t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -659,7 +660,7 @@ wide1x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x2leakyderiv
+	JNE     wide1x2t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -672,9 +673,9 @@ wide1x2deriv:
 	VMOVUPS 96(SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y3, Y3
-	JMP     wide1x2store
+	JMP     wide1x2t0store
 
-wide1x2leakyderiv:
+wide1x2t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -693,17 +694,17 @@ wide1x2leakyderiv:
 	VMULPS       Y14, Y3, Y15
 	VBLENDVPS    Y13, Y3, Y15, Y3
 
-wide1x2store:
+wide1x2t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, 96(SI)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
 	JMP     wide1x2
 
@@ -730,9 +731,9 @@ wide2x3:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2x3fold
+	JZ     wide2x3t0fold
 
-wide2x3loop:
+wide2x3t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -760,12 +761,12 @@ wide2x3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2x3loop
+	JNZ          wide2x3t0loop
 
-wide2x3fold:
+wide2x3t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2x3bias
+	JE      wide2x3t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -792,10 +793,10 @@ wide2x3fold:
 	VMOVUPS 160(SI)(R11*1), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide2x3bias:
+wide2x3t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x3act
+	JZ      wide2x3t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y6, Y6
@@ -815,13 +816,13 @@ wide2x3bias:
 	VADDPS  Y12, Y5, Y5
 	VADDPS  Y12, Y11, Y11
 
-wide2x3act:
+wide2x3t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2x3deriv
+	JZ      wide2x3t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2x3leaky
+	JNE     wide2x3t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -834,9 +835,9 @@ wide2x3act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide2x3deriv
+	JMP     wide2x3t0deriv
 
-wide2x3leaky:
+wide2x3t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -863,13 +864,13 @@ wide2x3leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide2x3deriv:
+wide2x3t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x3store
+	JZ      wide2x3t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2x3store
+	JZ      wide2x3t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -879,7 +880,7 @@ wide2x3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2x3leakyderiv
+	JNE     wide2x3t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -916,9 +917,9 @@ wide2x3deriv:
 	VMOVUPS 160(SI)(AX*1), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide2x3store
+	JMP     wide2x3t0store
 
-wide2x3leakyderiv:
+wide2x3t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -969,7 +970,7 @@ wide2x3leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide2x3store:
+wide2x3t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -983,11 +984,11 @@ wide2x3store:
 	VMOVUPS Y9, 96(SI)(R11*1)
 	VMOVUPS Y10, 128(SI)(R11*1)
 	VMOVUPS Y11, 160(SI)(R11*1)
+	ADDQ    $0x000000c0, 16(SP)
+	ADDQ    $0x000000c0, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x000000c0, 16(SP)
-	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000030, R13
 	JMP     wide2x3
 
@@ -1010,9 +1011,9 @@ wide2x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2x2fold
+	JZ     wide2x2t0fold
 
-wide2x2loop:
+wide2x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -1033,12 +1034,12 @@ wide2x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2x2loop
+	JNZ          wide2x2t0loop
 
-wide2x2fold:
+wide2x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2x2bias
+	JE      wide2x2t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -1057,10 +1058,10 @@ wide2x2fold:
 	VMOVUPS 96(SI)(R11*1), Y12
 	VADDPS  Y12, Y7, Y7
 
-wide2x2bias:
+wide2x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x2act
+	JZ      wide2x2t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y4, Y4
@@ -1074,13 +1075,13 @@ wide2x2bias:
 	VADDPS  Y12, Y3, Y3
 	VADDPS  Y12, Y7, Y7
 
-wide2x2act:
+wide2x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2x2deriv
+	JZ      wide2x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2x2leaky
+	JNE     wide2x2t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -1089,9 +1090,9 @@ wide2x2act:
 	VMAXPS  Y5, Y12, Y5
 	VMAXPS  Y6, Y12, Y6
 	VMAXPS  Y7, Y12, Y7
-	JMP     wide2x2deriv
+	JMP     wide2x2t0deriv
 
-wide2x2leaky:
+wide2x2t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -1110,13 +1111,13 @@ wide2x2leaky:
 	VMULPS       Y12, Y7, Y13
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
-wide2x2deriv:
+wide2x2t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x2store
+	JZ      wide2x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2x2store
+	JZ      wide2x2t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -1126,7 +1127,7 @@ wide2x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2x2leakyderiv
+	JNE     wide2x2t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -1151,9 +1152,9 @@ wide2x2deriv:
 	VMOVUPS 96(SI)(AX*1), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y7, Y7
-	JMP     wide2x2store
+	JMP     wide2x2t0store
 
-wide2x2leakyderiv:
+wide2x2t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -1188,7 +1189,7 @@ wide2x2leakyderiv:
 	VMULPS       Y14, Y7, Y15
 	VBLENDVPS    Y13, Y7, Y15, Y7
 
-wide2x2store:
+wide2x2t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -1198,11 +1199,11 @@ wide2x2store:
 	VMOVUPS Y5, 32(SI)(R11*1)
 	VMOVUPS Y6, 64(SI)(R11*1)
 	VMOVUPS Y7, 96(SI)(R11*1)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
 	JMP     wide2x2
 
@@ -1229,9 +1230,9 @@ wide3x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide3x2fold
+	JZ     wide3x2t0fold
 
-wide3x2loop:
+wide3x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -1257,12 +1258,12 @@ wide3x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3x2loop
+	JNZ          wide3x2t0loop
 
-wide3x2fold:
+wide3x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide3x2bias
+	JE      wide3x2t0bias
 	MOVQ    DX, SI
 	VMOVUPS (SI), Y12
 	VADDPS  Y12, Y0, Y0
@@ -1289,10 +1290,10 @@ wide3x2fold:
 	VMOVUPS 96(SI)(R11*2), Y12
 	VADDPS  Y12, Y11, Y11
 
-wide3x2bias:
+wide3x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3x2act
+	JZ      wide3x2t0act
 	VMOVUPS (SI)(R14*1), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y4, Y4
@@ -1310,13 +1311,13 @@ wide3x2bias:
 	VADDPS  Y12, Y7, Y7
 	VADDPS  Y12, Y11, Y11
 
-wide3x2act:
+wide3x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3x2deriv
+	JZ      wide3x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3x2leaky
+	JNE     wide3x2t0leaky
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -1329,9 +1330,9 @@ wide3x2act:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	JMP     wide3x2deriv
+	JMP     wide3x2t0deriv
 
-wide3x2leaky:
+wide3x2t0leaky:
 	VBROADCASTSS 172(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
@@ -1358,13 +1359,13 @@ wide3x2leaky:
 	VMULPS       Y12, Y11, Y13
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
-wide3x2deriv:
+wide3x2t0deriv:
 	MOVQ    176(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3x2store
+	JZ      wide3x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3x2store
+	JZ      wide3x2t0store
 	MOVQ    200(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
@@ -1374,7 +1375,7 @@ wide3x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3x2leakyderiv
+	JNE     wide3x2t0leakyderiv
 	VMOVUPS (SI), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y0, Y0
@@ -1411,9 +1412,9 @@ wide3x2deriv:
 	VMOVUPS 96(SI)(AX*2), Y13
 	VCMPPS  $0x11, Y13, Y12, Y13
 	VANDPS  Y13, Y11, Y11
-	JMP     wide3x2store
+	JMP     wide3x2t0store
 
-wide3x2leakyderiv:
+wide3x2t0leakyderiv:
 	VBROADCASTSS 172(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
@@ -1464,7 +1465,7 @@ wide3x2leakyderiv:
 	VMULPS       Y14, Y11, Y15
 	VBLENDVPS    Y13, Y11, Y15, Y11
 
-wide3x2store:
+wide3x2t0store:
 	MOVQ    DX, SI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -1478,13 +1479,584 @@ wide3x2store:
 	VMOVUPS Y9, 32(SI)(R11*2)
 	VMOVUPS Y10, 64(SI)(R11*2)
 	VMOVUPS Y11, 96(SI)(R11*2)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000020, R13
 	JMP     wide3x2
+
+wide4x3:
+	CMPQ   R13, $0x00000030
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (SI)(R8*2), AX
+	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     wide4x3t0fold
+
+wide4x3t0loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      (BX)(R15*1), Y14
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (SI)(R8*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (AX), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide4x3t0loop
+
+wide4x3t0fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide4x3t0bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 64(SI)(R11*2), Y12
+	VADDPS  Y12, Y8, Y8
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y11, Y11
+
+wide4x3t0bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t0act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y7, Y7
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y5, Y5
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y11, Y11
+
+wide4x3t0act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide4x3t0deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide4x3t0leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	VMAXPS  Y8, Y12, Y8
+	VMAXPS  Y9, Y12, Y9
+	VMAXPS  Y10, Y12, Y10
+	VMAXPS  Y11, Y12, Y11
+	JMP     wide4x3t0deriv
+
+wide4x3t0leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+	VMULPS       Y12, Y8, Y13
+	VBLENDVPS    Y8, Y13, Y8, Y8
+	VMULPS       Y12, Y9, Y13
+	VBLENDVPS    Y9, Y13, Y9, Y9
+	VMULPS       Y12, Y10, Y13
+	VBLENDVPS    Y10, Y13, Y10, Y10
+	VMULPS       Y12, Y11, Y13
+	VBLENDVPS    Y11, Y13, Y11, Y11
+
+wide4x3t0deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t0store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide4x3t0store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide4x3t0leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS (SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS 32(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 64(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS (SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 32(SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	VMOVUPS 64(SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y8, Y8
+	LEAQ    (SI)(AX*2), SI
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y9, Y9
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y10, Y10
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y11, Y11
+	JMP     wide4x3t0store
+
+wide4x3t0leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      (SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      32(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      64(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      (SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      32(SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+	VMOVUPS      64(SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y8, Y15
+	VBLENDVPS    Y13, Y8, Y15, Y8
+	LEAQ         (SI)(AX*2), SI
+	ADDQ         AX, SI
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y9, Y15
+	VBLENDVPS    Y13, Y9, Y15, Y9
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y10, Y15
+	VBLENDVPS    Y13, Y10, Y15, Y10
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y11, Y15
+	VBLENDVPS    Y13, Y11, Y15, Y11
+
+wide4x3t0store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, (SI)(R11*1)
+	VMOVUPS Y4, 32(SI)(R11*1)
+	VMOVUPS Y5, 64(SI)(R11*1)
+	VMOVUPS Y6, (SI)(R11*2)
+	VMOVUPS Y7, 32(SI)(R11*2)
+	VMOVUPS Y8, 64(SI)(R11*2)
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+	VMOVUPS Y11, 64(SI)
+	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, R14
+	MOVQ    24(DI), SI
+	MOVQ    16(DI), CX
+	MOVQ    (SP), BX
+	MOVQ    8(SP), R15
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	LEAQ    (R10)(R10*2), DX
+	SHLQ    $0x02, DX
+	ADDQ    BX, DX
+	LEAQ    (SI)(R8*2), AX
+	ADDQ    R8, AX
+	TESTQ   CX, CX
+	JZ      wide4x3t1fold
+
+wide4x3t1loop:
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VMOVUPS      32(BX)(R15*1), Y12
+	VMOVUPS      (BX)(R15*2), Y13
+	VMOVUPS      32(BX)(R15*2), Y14
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (SI)(R8*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (AX), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide4x3t1loop
+
+wide4x3t1fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide4x3t1bias
+	MOVQ    DX, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y2, Y2
+	VMOVUPS (SI)(R11*1), Y12
+	VADDPS  Y12, Y3, Y3
+	VMOVUPS 32(SI)(R11*1), Y12
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 64(SI)(R11*1), Y12
+	VADDPS  Y12, Y5, Y5
+	VMOVUPS (SI)(R11*2), Y12
+	VADDPS  Y12, Y6, Y6
+	VMOVUPS 32(SI)(R11*2), Y12
+	VADDPS  Y12, Y7, Y7
+	VMOVUPS 64(SI)(R11*2), Y12
+	VADDPS  Y12, Y8, Y8
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 32(SI), Y12
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 64(SI), Y12
+	VADDPS  Y12, Y11, Y11
+
+wide4x3t1bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t1act
+	VMOVUPS (SI)(R14*1), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 32(SI)(R14*1), Y12
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y7, Y7
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 64(SI)(R14*1), Y12
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y5, Y5
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y11, Y11
+
+wide4x3t1act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide4x3t1deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide4x3t1leaky
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y1, Y12, Y1
+	VMAXPS  Y2, Y12, Y2
+	VMAXPS  Y3, Y12, Y3
+	VMAXPS  Y4, Y12, Y4
+	VMAXPS  Y5, Y12, Y5
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y7, Y12, Y7
+	VMAXPS  Y8, Y12, Y8
+	VMAXPS  Y9, Y12, Y9
+	VMAXPS  Y10, Y12, Y10
+	VMAXPS  Y11, Y12, Y11
+	JMP     wide4x3t1deriv
+
+wide4x3t1leaky:
+	VBROADCASTSS 172(DI), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y13
+	VBLENDVPS    Y2, Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y13
+	VBLENDVPS    Y3, Y13, Y3, Y3
+	VMULPS       Y12, Y4, Y13
+	VBLENDVPS    Y4, Y13, Y4, Y4
+	VMULPS       Y12, Y5, Y13
+	VBLENDVPS    Y5, Y13, Y5, Y5
+	VMULPS       Y12, Y6, Y13
+	VBLENDVPS    Y6, Y13, Y6, Y6
+	VMULPS       Y12, Y7, Y13
+	VBLENDVPS    Y7, Y13, Y7, Y7
+	VMULPS       Y12, Y8, Y13
+	VBLENDVPS    Y8, Y13, Y8, Y8
+	VMULPS       Y12, Y9, Y13
+	VBLENDVPS    Y9, Y13, Y9, Y9
+	VMULPS       Y12, Y10, Y13
+	VBLENDVPS    Y10, Y13, Y10, Y10
+	VMULPS       Y12, Y11, Y13
+	VBLENDVPS    Y11, Y13, Y11, Y11
+
+wide4x3t1deriv:
+	MOVQ    176(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t1store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide4x3t1store
+	MOVQ    200(DI), AX
+	SHLQ    $0x02, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide4x3t1leakyderiv
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y0, Y0
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y1, Y1
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y2, Y2
+	VMOVUPS (SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y3, Y3
+	VMOVUPS 32(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y4, Y4
+	VMOVUPS 64(SI)(AX*1), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y5, Y5
+	VMOVUPS (SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y6, Y6
+	VMOVUPS 32(SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y7, Y7
+	VMOVUPS 64(SI)(AX*2), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y8, Y8
+	LEAQ    (SI)(AX*2), SI
+	ADDQ    AX, SI
+	VMOVUPS (SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y9, Y9
+	VMOVUPS 32(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y10, Y10
+	VMOVUPS 64(SI), Y13
+	VCMPPS  $0x11, Y13, Y12, Y13
+	VANDPS  Y13, Y11, Y11
+	JMP     wide4x3t1store
+
+wide4x3t1leakyderiv:
+	VBROADCASTSS 172(DI), Y14
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y0, Y15
+	VBLENDVPS    Y13, Y0, Y15, Y0
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y1, Y15
+	VBLENDVPS    Y13, Y1, Y15, Y1
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y2, Y15
+	VBLENDVPS    Y13, Y2, Y15, Y2
+	VMOVUPS      (SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y3, Y15
+	VBLENDVPS    Y13, Y3, Y15, Y3
+	VMOVUPS      32(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y4, Y15
+	VBLENDVPS    Y13, Y4, Y15, Y4
+	VMOVUPS      64(SI)(AX*1), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y5, Y15
+	VBLENDVPS    Y13, Y5, Y15, Y5
+	VMOVUPS      (SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y6, Y15
+	VBLENDVPS    Y13, Y6, Y15, Y6
+	VMOVUPS      32(SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y7, Y15
+	VBLENDVPS    Y13, Y7, Y15, Y7
+	VMOVUPS      64(SI)(AX*2), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y8, Y15
+	VBLENDVPS    Y13, Y8, Y15, Y8
+	LEAQ         (SI)(AX*2), SI
+	ADDQ         AX, SI
+	VMOVUPS      (SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y9, Y15
+	VBLENDVPS    Y13, Y9, Y15, Y9
+	VMOVUPS      32(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y10, Y15
+	VBLENDVPS    Y13, Y10, Y15, Y10
+	VMOVUPS      64(SI), Y13
+	VCMPPS       $0x11, Y13, Y12, Y13
+	VMULPS       Y14, Y11, Y15
+	VBLENDVPS    Y13, Y11, Y15, Y11
+
+wide4x3t1store:
+	MOVQ    DX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, (SI)(R11*1)
+	VMOVUPS Y4, 32(SI)(R11*1)
+	VMOVUPS Y5, 64(SI)(R11*1)
+	VMOVUPS Y6, (SI)(R11*2)
+	VMOVUPS Y7, 32(SI)(R11*2)
+	VMOVUPS Y8, 64(SI)(R11*2)
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPS Y9, (SI)
+	VMOVUPS Y10, 32(SI)
+	VMOVUPS Y11, 64(SI)
+	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, R14
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000003, R15, R15
+	ADDQ    R15, (SP)
+	SUBQ    $0x00000030, R13
+	JMP     wide4x3
 
 panel:
 	TESTQ   R13, R13
@@ -11827,8 +12399,9 @@ TEXT ·gemmAVX2F64(SB), NOSPLIT, $56-8
 
 straight:
 	MOVQ (DI), R12
-	CMPQ R12, $0x00000003
+	CMPQ R12, $0x00000004
 	JG   panel
+	JE   wide4x3
 	CMPQ R12, $0x00000002
 	JE   wide2x3
 	JG   wide3x2
@@ -11858,9 +12431,9 @@ wide1x6:
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1x6fold
+	JZ     wide1x6t0fold
 
-wide1x6loop:
+wide1x6t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -11885,12 +12458,12 @@ wide1x6loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1x6loop
+	JNZ          wide1x6t0loop
 
-wide1x6fold:
+wide1x6t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x6bias
+	JE      wide1x6t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -11917,10 +12490,10 @@ wide1x6fold:
 	VMOVUPD 352(SI), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide1x6bias:
+wide1x6t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x6act
+	JZ      wide1x6t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VMOVUPD 32(SI)(R14*1), Y12
@@ -11946,13 +12519,13 @@ wide1x6bias:
 	VMOVUPD 352(SI)(R14*1), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide1x6act:
+wide1x6t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x6deriv
+	JZ      wide1x6t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x6leaky
+	JNE     wide1x6t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -11965,9 +12538,9 @@ wide1x6act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide1x6deriv
+	JMP     wide1x6t0deriv
 
-wide1x6leaky:
+wide1x6t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -11994,13 +12567,13 @@ wide1x6leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide1x6deriv:
+wide1x6t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x6store
+	JZ      wide1x6t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x6store
+	JZ      wide1x6t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -12010,7 +12583,7 @@ wide1x6deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x6leakyderiv
+	JNE     wide1x6t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -12047,9 +12620,9 @@ wide1x6deriv:
 	VMOVUPD 352(SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide1x6store
+	JMP     wide1x6t0store
 
-wide1x6leakyderiv:
+wide1x6t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -12100,7 +12673,7 @@ wide1x6leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide1x6store:
+wide1x6t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -12114,11 +12687,11 @@ wide1x6store:
 	VMOVUPD Y9, 288(SI)
 	VMOVUPD Y10, 320(SI)
 	VMOVUPD Y11, 352(SI)
+	ADDQ    $0x00000180, 16(SP)
+	ADDQ    $0x00000180, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000006, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000180, 16(SP)
-	ADDQ    $0x00000180, R14
 	SUBQ    $0x00000030, R13
 	JMP     wide1x6
 
@@ -12143,9 +12716,9 @@ wide1x4:
 	LEAQ   (BX)(R15*2), AX
 	ADDQ   R15, AX
 	TESTQ  CX, CX
-	JZ     wide1x4fold
+	JZ     wide1x4t0fold
 
-wide1x4loop:
+wide1x4t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -12164,12 +12737,12 @@ wide1x4loop:
 	ADDQ         R10, BX
 	ADDQ         R10, AX
 	DECQ         CX
-	JNZ          wide1x4loop
+	JNZ          wide1x4t0loop
 
-wide1x4fold:
+wide1x4t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x4bias
+	JE      wide1x4t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -12188,10 +12761,10 @@ wide1x4fold:
 	VMOVUPD 224(SI), Y12
 	VADDPD  Y12, Y7, Y7
 
-wide1x4bias:
+wide1x4t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x4act
+	JZ      wide1x4t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VMOVUPD 32(SI)(R14*1), Y12
@@ -12209,13 +12782,13 @@ wide1x4bias:
 	VMOVUPD 224(SI)(R14*1), Y12
 	VADDPD  Y12, Y7, Y7
 
-wide1x4act:
+wide1x4t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x4deriv
+	JZ      wide1x4t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x4leaky
+	JNE     wide1x4t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -12224,9 +12797,9 @@ wide1x4act:
 	VMAXPD  Y5, Y12, Y5
 	VMAXPD  Y6, Y12, Y6
 	VMAXPD  Y7, Y12, Y7
-	JMP     wide1x4deriv
+	JMP     wide1x4t0deriv
 
-wide1x4leaky:
+wide1x4t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -12245,13 +12818,13 @@ wide1x4leaky:
 	VMULPD       Y12, Y7, Y13
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
-wide1x4deriv:
+wide1x4t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x4store
+	JZ      wide1x4t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x4store
+	JZ      wide1x4t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -12261,7 +12834,7 @@ wide1x4deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x4leakyderiv
+	JNE     wide1x4t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -12286,9 +12859,9 @@ wide1x4deriv:
 	VMOVUPD 224(SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y7, Y7
-	JMP     wide1x4store
+	JMP     wide1x4t0store
 
-wide1x4leakyderiv:
+wide1x4t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -12323,7 +12896,7 @@ wide1x4leakyderiv:
 	VMULPD       Y14, Y7, Y15
 	VBLENDVPD    Y13, Y7, Y15, Y7
 
-wide1x4store:
+wide1x4t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -12333,11 +12906,11 @@ wide1x4store:
 	VMOVUPD Y5, 160(SI)
 	VMOVUPD Y6, 192(SI)
 	VMOVUPD Y7, 224(SI)
+	ADDQ    $0x00000100, 16(SP)
+	ADDQ    $0x00000100, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000004, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000100, 16(SP)
-	ADDQ    $0x00000100, R14
 	SUBQ    $0x00000020, R13
 	JMP     wide1x4
 
@@ -12356,9 +12929,9 @@ wide1x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide1x2fold
+	JZ     wide1x2t0fold
 
-wide1x2loop:
+wide1x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -12370,12 +12943,12 @@ wide1x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide1x2loop
+	JNZ          wide1x2t0loop
 
-wide1x2fold:
+wide1x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide1x2bias
+	JE      wide1x2t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -12386,10 +12959,10 @@ wide1x2fold:
 	VMOVUPD 96(SI), Y12
 	VADDPD  Y12, Y3, Y3
 
-wide1x2bias:
+wide1x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x2act
+	JZ      wide1x2t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VMOVUPD 32(SI)(R14*1), Y12
@@ -12399,20 +12972,20 @@ wide1x2bias:
 	VMOVUPD 96(SI)(R14*1), Y12
 	VADDPD  Y12, Y3, Y3
 
-wide1x2act:
+wide1x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide1x2deriv
+	JZ      wide1x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide1x2leaky
+	JNE     wide1x2t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
 	VMAXPD  Y3, Y12, Y3
-	JMP     wide1x2deriv
+	JMP     wide1x2t0deriv
 
-wide1x2leaky:
+wide1x2t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -12423,13 +12996,13 @@ wide1x2leaky:
 	VMULPD       Y12, Y3, Y13
 	VBLENDVPD    Y3, Y13, Y3, Y3
 
-wide1x2deriv:
+wide1x2t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide1x2store
+	JZ      wide1x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide1x2store
+	JZ      wide1x2t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -12439,7 +13012,7 @@ wide1x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide1x2leakyderiv
+	JNE     wide1x2t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -12452,9 +13025,9 @@ wide1x2deriv:
 	VMOVUPD 96(SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y3, Y3
-	JMP     wide1x2store
+	JMP     wide1x2t0store
 
-wide1x2leakyderiv:
+wide1x2t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -12473,17 +13046,17 @@ wide1x2leakyderiv:
 	VMULPD       Y14, Y3, Y15
 	VBLENDVPD    Y13, Y3, Y15, Y3
 
-wide1x2store:
+wide1x2t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
 	VMOVUPD Y2, 64(SI)
 	VMOVUPD Y3, 96(SI)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000010, R13
 	JMP     wide1x2
 
@@ -12510,9 +13083,9 @@ wide2x3:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2x3fold
+	JZ     wide2x3t0fold
 
-wide2x3loop:
+wide2x3t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	PREFETCHT0   128(DX)
@@ -12540,12 +13113,12 @@ wide2x3loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2x3loop
+	JNZ          wide2x3t0loop
 
-wide2x3fold:
+wide2x3t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2x3bias
+	JE      wide2x3t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -12572,10 +13145,10 @@ wide2x3fold:
 	VMOVUPD 160(SI)(R11*1), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide2x3bias:
+wide2x3t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x3act
+	JZ      wide2x3t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y6, Y6
@@ -12595,13 +13168,13 @@ wide2x3bias:
 	VADDPD  Y12, Y5, Y5
 	VADDPD  Y12, Y11, Y11
 
-wide2x3act:
+wide2x3t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2x3deriv
+	JZ      wide2x3t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2x3leaky
+	JNE     wide2x3t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -12614,9 +13187,9 @@ wide2x3act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide2x3deriv
+	JMP     wide2x3t0deriv
 
-wide2x3leaky:
+wide2x3t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -12643,13 +13216,13 @@ wide2x3leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide2x3deriv:
+wide2x3t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x3store
+	JZ      wide2x3t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2x3store
+	JZ      wide2x3t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -12659,7 +13232,7 @@ wide2x3deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2x3leakyderiv
+	JNE     wide2x3t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -12696,9 +13269,9 @@ wide2x3deriv:
 	VMOVUPD 160(SI)(AX*1), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide2x3store
+	JMP     wide2x3t0store
 
-wide2x3leakyderiv:
+wide2x3t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -12749,7 +13322,7 @@ wide2x3leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide2x3store:
+wide2x3t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -12763,11 +13336,11 @@ wide2x3store:
 	VMOVUPD Y9, 96(SI)(R11*1)
 	VMOVUPD Y10, 128(SI)(R11*1)
 	VMOVUPD Y11, 160(SI)(R11*1)
+	ADDQ    $0x000000c0, 16(SP)
+	ADDQ    $0x000000c0, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x000000c0, 16(SP)
-	ADDQ    $0x000000c0, R14
 	SUBQ    $0x00000018, R13
 	JMP     wide2x3
 
@@ -12790,9 +13363,9 @@ wide2x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide2x2fold
+	JZ     wide2x2t0fold
 
-wide2x2loop:
+wide2x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -12813,12 +13386,12 @@ wide2x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide2x2loop
+	JNZ          wide2x2t0loop
 
-wide2x2fold:
+wide2x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide2x2bias
+	JE      wide2x2t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -12837,10 +13410,10 @@ wide2x2fold:
 	VMOVUPD 96(SI)(R11*1), Y12
 	VADDPD  Y12, Y7, Y7
 
-wide2x2bias:
+wide2x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x2act
+	JZ      wide2x2t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y4, Y4
@@ -12854,13 +13427,13 @@ wide2x2bias:
 	VADDPD  Y12, Y3, Y3
 	VADDPD  Y12, Y7, Y7
 
-wide2x2act:
+wide2x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide2x2deriv
+	JZ      wide2x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide2x2leaky
+	JNE     wide2x2t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -12869,9 +13442,9 @@ wide2x2act:
 	VMAXPD  Y5, Y12, Y5
 	VMAXPD  Y6, Y12, Y6
 	VMAXPD  Y7, Y12, Y7
-	JMP     wide2x2deriv
+	JMP     wide2x2t0deriv
 
-wide2x2leaky:
+wide2x2t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -12890,13 +13463,13 @@ wide2x2leaky:
 	VMULPD       Y12, Y7, Y13
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
-wide2x2deriv:
+wide2x2t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide2x2store
+	JZ      wide2x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide2x2store
+	JZ      wide2x2t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -12906,7 +13479,7 @@ wide2x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide2x2leakyderiv
+	JNE     wide2x2t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -12931,9 +13504,9 @@ wide2x2deriv:
 	VMOVUPD 96(SI)(AX*1), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y7, Y7
-	JMP     wide2x2store
+	JMP     wide2x2t0store
 
-wide2x2leakyderiv:
+wide2x2t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -12968,7 +13541,7 @@ wide2x2leakyderiv:
 	VMULPD       Y14, Y7, Y15
 	VBLENDVPD    Y13, Y7, Y15, Y7
 
-wide2x2store:
+wide2x2t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -12978,11 +13551,11 @@ wide2x2store:
 	VMOVUPD Y5, 32(SI)(R11*1)
 	VMOVUPD Y6, 64(SI)(R11*1)
 	VMOVUPD Y7, 96(SI)(R11*1)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000010, R13
 	JMP     wide2x2
 
@@ -13009,9 +13582,9 @@ wide3x2:
 	SHLQ   $0x02, DX
 	ADDQ   BX, DX
 	TESTQ  CX, CX
-	JZ     wide3x2fold
+	JZ     wide3x2t0fold
 
-wide3x2loop:
+wide3x2t0loop:
 	PREFETCHT0   (DX)
 	PREFETCHT0   64(DX)
 	ADDQ         R10, DX
@@ -13037,12 +13610,12 @@ wide3x2loop:
 	ADDQ         R9, SI
 	ADDQ         R10, BX
 	DECQ         CX
-	JNZ          wide3x2loop
+	JNZ          wide3x2t0loop
 
-wide3x2fold:
+wide3x2t0fold:
 	MOVQ    16(SP), DX
 	CMPB    136(DI), $0x00
-	JE      wide3x2bias
+	JE      wide3x2t0bias
 	MOVQ    DX, SI
 	VMOVUPD (SI), Y12
 	VADDPD  Y12, Y0, Y0
@@ -13069,10 +13642,10 @@ wide3x2fold:
 	VMOVUPD 96(SI)(R11*2), Y12
 	VADDPD  Y12, Y11, Y11
 
-wide3x2bias:
+wide3x2t0bias:
 	MOVQ    144(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3x2act
+	JZ      wide3x2t0act
 	VMOVUPD (SI)(R14*1), Y12
 	VADDPD  Y12, Y0, Y0
 	VADDPD  Y12, Y4, Y4
@@ -13090,13 +13663,13 @@ wide3x2bias:
 	VADDPD  Y12, Y7, Y7
 	VADDPD  Y12, Y11, Y11
 
-wide3x2act:
+wide3x2t0act:
 	MOVBLZX 168(DI), SI
 	TESTL   SI, SI
-	JZ      wide3x2deriv
+	JZ      wide3x2t0deriv
 	VXORPS  Y12, Y12, Y12
 	CMPL    SI, $0x01
-	JNE     wide3x2leaky
+	JNE     wide3x2t0leaky
 	VMAXPD  Y0, Y12, Y0
 	VMAXPD  Y1, Y12, Y1
 	VMAXPD  Y2, Y12, Y2
@@ -13109,9 +13682,9 @@ wide3x2act:
 	VMAXPD  Y9, Y12, Y9
 	VMAXPD  Y10, Y12, Y10
 	VMAXPD  Y11, Y12, Y11
-	JMP     wide3x2deriv
+	JMP     wide3x2t0deriv
 
-wide3x2leaky:
+wide3x2t0leaky:
 	VBROADCASTSD 176(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
@@ -13138,13 +13711,13 @@ wide3x2leaky:
 	VMULPD       Y12, Y11, Y13
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
-wide3x2deriv:
+wide3x2t0deriv:
 	MOVQ    184(DI), SI
 	TESTQ   SI, SI
-	JZ      wide3x2store
+	JZ      wide3x2t0store
 	MOVBLZX 169(DI), BX
 	TESTL   BX, BX
-	JZ      wide3x2store
+	JZ      wide3x2t0store
 	MOVQ    208(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
@@ -13154,7 +13727,7 @@ wide3x2deriv:
 	ADDQ    R14, SI
 	VXORPS  Y12, Y12, Y12
 	CMPL    BX, $0x01
-	JNE     wide3x2leakyderiv
+	JNE     wide3x2t0leakyderiv
 	VMOVUPD (SI), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y0, Y0
@@ -13191,9 +13764,9 @@ wide3x2deriv:
 	VMOVUPD 96(SI)(AX*2), Y13
 	VCMPPD  $0x11, Y13, Y12, Y13
 	VANDPD  Y13, Y11, Y11
-	JMP     wide3x2store
+	JMP     wide3x2t0store
 
-wide3x2leakyderiv:
+wide3x2t0leakyderiv:
 	VBROADCASTSD 176(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
@@ -13244,7 +13817,7 @@ wide3x2leakyderiv:
 	VMULPD       Y14, Y11, Y15
 	VBLENDVPD    Y13, Y11, Y15, Y11
 
-wide3x2store:
+wide3x2t0store:
 	MOVQ    DX, SI
 	VMOVUPD Y0, (SI)
 	VMOVUPD Y1, 32(SI)
@@ -13258,13 +13831,584 @@ wide3x2store:
 	VMOVUPD Y9, 32(SI)(R11*2)
 	VMOVUPD Y10, 64(SI)(R11*2)
 	VMOVUPD Y11, 96(SI)(R11*2)
+	ADDQ    $0x00000080, 16(SP)
+	ADDQ    $0x00000080, R14
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
 	SUBQ    $0x00000010, R13
 	JMP     wide3x2
+
+wide4x3:
+	CMPQ   R13, $0x00000018
+	JLT    panel
+	MOVQ   24(DI), SI
+	MOVQ   16(DI), CX
+	MOVQ   (SP), BX
+	MOVQ   8(SP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	LEAQ   (R10)(R10*2), DX
+	SHLQ   $0x02, DX
+	ADDQ   BX, DX
+	LEAQ   (SI)(R8*2), AX
+	ADDQ   R8, AX
+	TESTQ  CX, CX
+	JZ     wide4x3t0fold
+
+wide4x3t0loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	PREFETCHT0   128(DX)
+	ADDQ         R10, DX
+	VMOVUPD      (BX), Y12
+	VMOVUPD      32(BX), Y13
+	VMOVUPD      (BX)(R15*1), Y14
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y12, Y15, Y0
+	VFMADD231PD  Y13, Y15, Y1
+	VFMADD231PD  Y14, Y15, Y2
+	VBROADCASTSD (SI)(R8*1), Y15
+	VFMADD231PD  Y12, Y15, Y3
+	VFMADD231PD  Y13, Y15, Y4
+	VFMADD231PD  Y14, Y15, Y5
+	VBROADCASTSD (SI)(R8*2), Y15
+	VFMADD231PD  Y12, Y15, Y6
+	VFMADD231PD  Y13, Y15, Y7
+	VFMADD231PD  Y14, Y15, Y8
+	VBROADCASTSD (AX), Y15
+	VFMADD231PD  Y12, Y15, Y9
+	VFMADD231PD  Y13, Y15, Y10
+	VFMADD231PD  Y14, Y15, Y11
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide4x3t0loop
+
+wide4x3t0fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide4x3t0bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 64(SI)(R11*2), Y12
+	VADDPD  Y12, Y8, Y8
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y11, Y11
+
+wide4x3t0bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t0act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VADDPD  Y12, Y3, Y3
+	VADDPD  Y12, Y6, Y6
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VADDPD  Y12, Y4, Y4
+	VADDPD  Y12, Y7, Y7
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VADDPD  Y12, Y5, Y5
+	VADDPD  Y12, Y8, Y8
+	VADDPD  Y12, Y11, Y11
+
+wide4x3t0act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide4x3t0deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide4x3t0leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	VMAXPD  Y8, Y12, Y8
+	VMAXPD  Y9, Y12, Y9
+	VMAXPD  Y10, Y12, Y10
+	VMAXPD  Y11, Y12, Y11
+	JMP     wide4x3t0deriv
+
+wide4x3t0leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+	VMULPD       Y12, Y8, Y13
+	VBLENDVPD    Y8, Y13, Y8, Y8
+	VMULPD       Y12, Y9, Y13
+	VBLENDVPD    Y9, Y13, Y9, Y9
+	VMULPD       Y12, Y10, Y13
+	VBLENDVPD    Y10, Y13, Y10, Y10
+	VMULPD       Y12, Y11, Y13
+	VBLENDVPD    Y11, Y13, Y11, Y11
+
+wide4x3t0deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t0store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide4x3t0store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide4x3t0leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD (SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD 32(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 64(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD (SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 32(SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	VMOVUPD 64(SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y8, Y8
+	LEAQ    (SI)(AX*2), SI
+	ADDQ    AX, SI
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y9, Y9
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y10, Y10
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y11, Y11
+	JMP     wide4x3t0store
+
+wide4x3t0leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      (SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      32(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      64(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      (SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      32(SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+	VMOVUPD      64(SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y8, Y15
+	VBLENDVPD    Y13, Y8, Y15, Y8
+	LEAQ         (SI)(AX*2), SI
+	ADDQ         AX, SI
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y9, Y15
+	VBLENDVPD    Y13, Y9, Y15, Y9
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y10, Y15
+	VBLENDVPD    Y13, Y10, Y15, Y10
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y11, Y15
+	VBLENDVPD    Y13, Y11, Y15, Y11
+
+wide4x3t0store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, (SI)(R11*1)
+	VMOVUPD Y4, 32(SI)(R11*1)
+	VMOVUPD Y5, 64(SI)(R11*1)
+	VMOVUPD Y6, (SI)(R11*2)
+	VMOVUPD Y7, 32(SI)(R11*2)
+	VMOVUPD Y8, 64(SI)(R11*2)
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD Y9, (SI)
+	VMOVUPD Y10, 32(SI)
+	VMOVUPD Y11, 64(SI)
+	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, R14
+	MOVQ    24(DI), SI
+	MOVQ    16(DI), CX
+	MOVQ    (SP), BX
+	MOVQ    8(SP), R15
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	LEAQ    (R10)(R10*2), DX
+	SHLQ    $0x02, DX
+	ADDQ    BX, DX
+	LEAQ    (SI)(R8*2), AX
+	ADDQ    R8, AX
+	TESTQ   CX, CX
+	JZ      wide4x3t1fold
+
+wide4x3t1loop:
+	PREFETCHT0   192(DX)
+	ADDQ         R10, DX
+	VMOVUPD      32(BX)(R15*1), Y12
+	VMOVUPD      (BX)(R15*2), Y13
+	VMOVUPD      32(BX)(R15*2), Y14
+	VBROADCASTSD (SI), Y15
+	VFMADD231PD  Y12, Y15, Y0
+	VFMADD231PD  Y13, Y15, Y1
+	VFMADD231PD  Y14, Y15, Y2
+	VBROADCASTSD (SI)(R8*1), Y15
+	VFMADD231PD  Y12, Y15, Y3
+	VFMADD231PD  Y13, Y15, Y4
+	VFMADD231PD  Y14, Y15, Y5
+	VBROADCASTSD (SI)(R8*2), Y15
+	VFMADD231PD  Y12, Y15, Y6
+	VFMADD231PD  Y13, Y15, Y7
+	VFMADD231PD  Y14, Y15, Y8
+	VBROADCASTSD (AX), Y15
+	VFMADD231PD  Y12, Y15, Y9
+	VFMADD231PD  Y13, Y15, Y10
+	VFMADD231PD  Y14, Y15, Y11
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R10, BX
+	DECQ         CX
+	JNZ          wide4x3t1loop
+
+wide4x3t1fold:
+	MOVQ    16(SP), DX
+	CMPB    136(DI), $0x00
+	JE      wide4x3t1bias
+	MOVQ    DX, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y0, Y0
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y1, Y1
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y2, Y2
+	VMOVUPD (SI)(R11*1), Y12
+	VADDPD  Y12, Y3, Y3
+	VMOVUPD 32(SI)(R11*1), Y12
+	VADDPD  Y12, Y4, Y4
+	VMOVUPD 64(SI)(R11*1), Y12
+	VADDPD  Y12, Y5, Y5
+	VMOVUPD (SI)(R11*2), Y12
+	VADDPD  Y12, Y6, Y6
+	VMOVUPD 32(SI)(R11*2), Y12
+	VADDPD  Y12, Y7, Y7
+	VMOVUPD 64(SI)(R11*2), Y12
+	VADDPD  Y12, Y8, Y8
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD (SI), Y12
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 32(SI), Y12
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 64(SI), Y12
+	VADDPD  Y12, Y11, Y11
+
+wide4x3t1bias:
+	MOVQ    144(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t1act
+	VMOVUPD (SI)(R14*1), Y12
+	VADDPD  Y12, Y0, Y0
+	VADDPD  Y12, Y3, Y3
+	VADDPD  Y12, Y6, Y6
+	VADDPD  Y12, Y9, Y9
+	VMOVUPD 32(SI)(R14*1), Y12
+	VADDPD  Y12, Y1, Y1
+	VADDPD  Y12, Y4, Y4
+	VADDPD  Y12, Y7, Y7
+	VADDPD  Y12, Y10, Y10
+	VMOVUPD 64(SI)(R14*1), Y12
+	VADDPD  Y12, Y2, Y2
+	VADDPD  Y12, Y5, Y5
+	VADDPD  Y12, Y8, Y8
+	VADDPD  Y12, Y11, Y11
+
+wide4x3t1act:
+	MOVBLZX 168(DI), SI
+	TESTL   SI, SI
+	JZ      wide4x3t1deriv
+	VXORPS  Y12, Y12, Y12
+	CMPL    SI, $0x01
+	JNE     wide4x3t1leaky
+	VMAXPD  Y0, Y12, Y0
+	VMAXPD  Y1, Y12, Y1
+	VMAXPD  Y2, Y12, Y2
+	VMAXPD  Y3, Y12, Y3
+	VMAXPD  Y4, Y12, Y4
+	VMAXPD  Y5, Y12, Y5
+	VMAXPD  Y6, Y12, Y6
+	VMAXPD  Y7, Y12, Y7
+	VMAXPD  Y8, Y12, Y8
+	VMAXPD  Y9, Y12, Y9
+	VMAXPD  Y10, Y12, Y10
+	VMAXPD  Y11, Y12, Y11
+	JMP     wide4x3t1deriv
+
+wide4x3t1leaky:
+	VBROADCASTSD 176(DI), Y12
+	VMULPD       Y12, Y0, Y13
+	VBLENDVPD    Y0, Y13, Y0, Y0
+	VMULPD       Y12, Y1, Y13
+	VBLENDVPD    Y1, Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y13
+	VBLENDVPD    Y2, Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y13
+	VBLENDVPD    Y3, Y13, Y3, Y3
+	VMULPD       Y12, Y4, Y13
+	VBLENDVPD    Y4, Y13, Y4, Y4
+	VMULPD       Y12, Y5, Y13
+	VBLENDVPD    Y5, Y13, Y5, Y5
+	VMULPD       Y12, Y6, Y13
+	VBLENDVPD    Y6, Y13, Y6, Y6
+	VMULPD       Y12, Y7, Y13
+	VBLENDVPD    Y7, Y13, Y7, Y7
+	VMULPD       Y12, Y8, Y13
+	VBLENDVPD    Y8, Y13, Y8, Y8
+	VMULPD       Y12, Y9, Y13
+	VBLENDVPD    Y9, Y13, Y9, Y9
+	VMULPD       Y12, Y10, Y13
+	VBLENDVPD    Y10, Y13, Y10, Y10
+	VMULPD       Y12, Y11, Y13
+	VBLENDVPD    Y11, Y13, Y11, Y11
+
+wide4x3t1deriv:
+	MOVQ    184(DI), SI
+	TESTQ   SI, SI
+	JZ      wide4x3t1store
+	MOVBLZX 169(DI), BX
+	TESTL   BX, BX
+	JZ      wide4x3t1store
+	MOVQ    208(DI), AX
+	SHLQ    $0x03, AX
+	MOVQ    (DI), CX
+	SUBQ    R12, CX
+	IMULQ   AX, CX
+	ADDQ    CX, SI
+	ADDQ    R14, SI
+	VXORPS  Y12, Y12, Y12
+	CMPL    BX, $0x01
+	JNE     wide4x3t1leakyderiv
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y0, Y0
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y1, Y1
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y2, Y2
+	VMOVUPD (SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y3, Y3
+	VMOVUPD 32(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y4, Y4
+	VMOVUPD 64(SI)(AX*1), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y5, Y5
+	VMOVUPD (SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y6, Y6
+	VMOVUPD 32(SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y7, Y7
+	VMOVUPD 64(SI)(AX*2), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y8, Y8
+	LEAQ    (SI)(AX*2), SI
+	ADDQ    AX, SI
+	VMOVUPD (SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y9, Y9
+	VMOVUPD 32(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y10, Y10
+	VMOVUPD 64(SI), Y13
+	VCMPPD  $0x11, Y13, Y12, Y13
+	VANDPD  Y13, Y11, Y11
+	JMP     wide4x3t1store
+
+wide4x3t1leakyderiv:
+	VBROADCASTSD 176(DI), Y14
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y0, Y15
+	VBLENDVPD    Y13, Y0, Y15, Y0
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y1, Y15
+	VBLENDVPD    Y13, Y1, Y15, Y1
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y2, Y15
+	VBLENDVPD    Y13, Y2, Y15, Y2
+	VMOVUPD      (SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y3, Y15
+	VBLENDVPD    Y13, Y3, Y15, Y3
+	VMOVUPD      32(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y4, Y15
+	VBLENDVPD    Y13, Y4, Y15, Y4
+	VMOVUPD      64(SI)(AX*1), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y5, Y15
+	VBLENDVPD    Y13, Y5, Y15, Y5
+	VMOVUPD      (SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y6, Y15
+	VBLENDVPD    Y13, Y6, Y15, Y6
+	VMOVUPD      32(SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y7, Y15
+	VBLENDVPD    Y13, Y7, Y15, Y7
+	VMOVUPD      64(SI)(AX*2), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y8, Y15
+	VBLENDVPD    Y13, Y8, Y15, Y8
+	LEAQ         (SI)(AX*2), SI
+	ADDQ         AX, SI
+	VMOVUPD      (SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y9, Y15
+	VBLENDVPD    Y13, Y9, Y15, Y9
+	VMOVUPD      32(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y10, Y15
+	VBLENDVPD    Y13, Y10, Y15, Y10
+	VMOVUPD      64(SI), Y13
+	VCMPPD       $0x11, Y13, Y12, Y13
+	VMULPD       Y14, Y11, Y15
+	VBLENDVPD    Y13, Y11, Y15, Y11
+
+wide4x3t1store:
+	MOVQ    DX, SI
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, (SI)(R11*1)
+	VMOVUPD Y4, 32(SI)(R11*1)
+	VMOVUPD Y5, 64(SI)(R11*1)
+	VMOVUPD Y6, (SI)(R11*2)
+	VMOVUPD Y7, 32(SI)(R11*2)
+	VMOVUPD Y8, 64(SI)(R11*2)
+	LEAQ    (SI)(R11*2), SI
+	ADDQ    R11, SI
+	VMOVUPD Y9, (SI)
+	VMOVUPD Y10, 32(SI)
+	VMOVUPD Y11, 64(SI)
+	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, R14
+	MOVQ    8(SP), R15
+	IMUL3Q  $0x00000003, R15, R15
+	ADDQ    R15, (SP)
+	SUBQ    $0x00000018, R13
+	JMP     wide4x3
 
 panel:
 	TESTQ   R13, R13

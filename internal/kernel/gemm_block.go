@@ -34,10 +34,13 @@ func (g *Gemm[T]) region(p *plan, i0, i1, j0, j1 int) {
 	}
 }
 
-// cutRows is the end of a piece of at most n rows, a multiple of tileRows, from row i on; it leaves no last piece of one to
+// cutRows is the end of a piece of at most n rows from row i on. If n is a multiple of tileRows it leaves no last piece of one to
 // three rows. The micro-kernels cut rows into tiles of six, but the last seven, eight or nine into two tiles of about the
 // same height, so only a piece that short would be tiled, and its sums ordered, otherwise than as the end of a larger one.
 func cutRows(i, end, n int) int {
+	if n < tileRows {
+		return min(i+n, end)
+	}
 	if end-i < n+4 {
 		return end
 	}

@@ -29,6 +29,7 @@ const (
 	maxPanels     = 32      // of a group and
 	maxRows       = 384     // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
 	maxOneCall    = 1 << 23 // multiply-adds of a product that needs no plan: some 200 µs at most
+	lowWork       = 1 << 15 // elements of B that are worth a plan of few rows at a time
 	partWork      = 1 << 21 // multiply-adds a part should have at least: some 40 µs
 	partRows      = 512     // rows of a part at most, so that large products have parts in both directions
 	partCols      = 256     // columns of a part of a tall product at least, if there are that many
@@ -38,9 +39,10 @@ const (
 // blocking is what the cut depends on beside the product: the kernels in use, and where for them one way begins to beat another.
 type blocking struct {
 	tileRows   int // rows of a full tile
+	wideRows   int // rows of a product up to which tiles are wider than two panels
 	groupBytes int // packed panels of B in use at a time
 	chunkBytes int // rows of A in use at a time
-	widePanels int // groups and parts of products of up to three rows, whose tiles are wider, are multiples of so many panels
+	widePanels int // groups and parts of such products are multiples of so many panels
 	wideDepth  int // their k, if they are packed: so many panels of it fit into groupBytes
 
 	maxSwapRows       int // rows of A up to which it is A, not B, that is transposed
@@ -57,12 +59,12 @@ type blocking struct {
 // Variables for the benchmarks that found them.
 var (
 	narrowBlocking = blocking{
-		tileRows: tileRows, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
+		tileRows: tileRows, wideRows: 4, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
 		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
 		minTransposeCols: 64, minTransposeDepth: 48,
 	}
 	wideBlocking = blocking{
-		tileRows: 12, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
+		tileRows: 12, wideRows: 3, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
 		maxSwapRows: 128, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
 		minTransposeCols: math.MaxInt,
 	}
@@ -102,6 +104,18 @@ func (g *Gemm[T]) direct() (rows, depth int) {
 	return at.maxDirectRows, at.maxDirectDepth
 }
 
+// lowRows is the height of the pieces in which products of seven to nine rows go through the narrow kernels' wider tiles, three or
+// four rows high, if they are large enough to gain by it: else 0.
+func (g *Gemm[T]) lowRows() int {
+	switch {
+	case wide || !accelerated || g.M < 7 || g.M > 9 || g.N*g.K < lowWork:
+		return 0
+	case g.M == 7:
+		return 4
+	}
+	return 3
+}
+
 func (g *Gemm[T]) plan() plan {
 	nr, at := panel[T](), blocks()
 	directRows, directDepth := g.direct()
@@ -110,12 +124,16 @@ func (g *Gemm[T]) plan() plan {
 	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
 	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= at.maxSwapRows && g.N > 3
 	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > directRows)
+	low := 0 // rows that a piece has of a product that goes through in low pieces
+	if !p.swap && !p.packB {
+		low = g.lowRows()
+	}
 	most := maxDepth
 	if p.dots {
 		most = g.K
 	} else if p.packB && g.M <= 3 {
 		most = at.wideDepth
-	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows {
+	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows && low == 0 {
 		most = directDepth
 	}
 	if g.ARow == 1 && g.ACol*size%pageBytes == 0 && !p.dots && !p.swap && g.M > 3 {
@@ -127,12 +145,12 @@ func (g *Gemm[T]) plan() plan {
 	}
 	depth := max(p.depth, 1)
 	p.group = min(max(at.groupBytes/(64*depth), 1), maxPanels) * nr
-	if g.M <= 3 {
+	if g.M <= at.wideRows || low > 0 {
 		p.group = max(p.group/(at.widePanels*nr), 1) * at.widePanels * nr
 	}
 	rows := min(max(at.chunkBytes/(size*depth), 1), maxRows)
 	if finishes := g.Epilogue.finishes(); p.swap || finishes {
-		if finishes && !p.swap && !p.packB && g.M > 3 {
+		if finishes && !p.swap && !p.packB && g.M > 3 && low == 0 {
 			p.group = min(maxPanels*nr, roundUp(g.N, nr)) // long rows, whole ones if possible: see finish
 		}
 		extent := g.N
@@ -144,6 +162,9 @@ func (g *Gemm[T]) plan() plan {
 		rows = 1 // the time goes into storing C: in long pieces
 	}
 	p.chunk = roundUp(rows, at.tileRows)
+	if low > 0 {
+		p.chunk = low
+	}
 	if accelerated && !p.swap && !p.dots && g.ARow == 1 && g.ACol > 1 && g.M > 1 && g.N >= at.minTransposeCols && depth >= at.minTransposeDepth {
 		p.packA = true
 		p.rowStride = roundUp(depth, nr) + nr // an odd number of cache lines: rows then start in different sets
@@ -162,7 +183,7 @@ func (g *Gemm[T]) plan() plan {
 		switch {
 		case p.swap:
 			align = at.tileRows
-		case g.M <= 3:
+		case g.M <= at.wideRows || low > 0:
 			align = at.widePanels * nr
 		}
 		p.cols = roundUp(max((g.N+want-1)/want, partPanels*nr), align)

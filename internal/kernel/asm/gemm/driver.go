@@ -77,34 +77,37 @@ func (e *element) gemm() {
 
 	Label("straight")
 	MOVQ(at(rG, l.m), rM)
-	CMPQ(rM, U32(3))
+	CMPQ(rM, U32(4))
 	JG(LabelRef("panel"))
+	JE(LabelRef("wide4x3"))
 	CMPQ(rM, U32(2))
 	JE(LabelRef("wide2x3"))
 	JG(LabelRef("wide3x2"))
-	for _, w := range []struct{ rows, panels int }{{1, 6}, {1, 4}, {1, 2}, {2, 3}, {2, 2}, {3, 2}} {
-		t := tile{element: e, rows: w.rows, vecs: 2 * w.panels, split: 1, wide: true, name: fmt.Sprintf("wide%dx%d", w.rows, w.panels)}
-		next := "panel"
-		if w.rows < 3 && w.panels > 2 {
-			next = map[int]string{6: "wide1x4", 4: "wide1x2", 3: "wide2x2"}[w.panels]
+	for _, w := range []struct {
+		rows, panels, tiles int
+		next                string
+	}{{1, 6, 1, "wide1x4"}, {1, 4, 1, "wide1x2"}, {1, 2, 1, "panel"}, {2, 3, 1, "wide2x2"}, {2, 2, 1, "panel"}, {3, 2, 1, "panel"}, {4, 3, 2, "panel"}} {
+		name := fmt.Sprintf("wide%dx%d", w.rows, w.panels)
+		Label(name)
+		CMPQ(rN, U32(2*w.panels*e.lanes))
+		JLT(LabelRef(w.next))
+		for i := range w.tiles {
+			t := tile{element: e, rows: w.rows, vecs: 2 * w.panels / w.tiles, split: 1, panels: w.panels, first: 2 * w.panels / w.tiles * i, name: fmt.Sprintf("%st%d", name, i)}
+			MOVQ(at(rG, l.a), rA)
+			MOVQ(at(rG, l.k), rK)
+			MOVQ(panelB, rB)
+			MOVQ(panelStep, rT)
+			t.multiplyWide()
+			MOVQ(panelC, rC)
+			t.finish()
+			ADDQ(U32(32*t.vecs), panelC)
+			ADDQ(U32(32*t.vecs), rJ)
 		}
-		Label(t.name)
-		CMPQ(rN, U32(t.vecs*e.lanes))
-		JLT(LabelRef(next))
-		MOVQ(at(rG, l.a), rA)
-		MOVQ(at(rG, l.k), rK)
-		MOVQ(panelB, rB)
-		MOVQ(panelStep, rT)
-		t.multiplyWide()
-		MOVQ(panelC, rC)
-		t.finish()
 		MOVQ(panelStep, rT)
 		IMUL3Q(U32(w.panels), rT, rT)
 		ADDQ(rT, panelB)
-		ADDQ(U32(32*t.vecs), panelC)
-		ADDQ(U32(32*t.vecs), rJ)
-		SUBQ(U32(t.vecs*e.lanes), rN)
-		JMP(LabelRef(t.name))
+		SUBQ(U32(2*w.panels*e.lanes), rN)
+		JMP(LabelRef(name))
 	}
 
 	Label("panel")
@@ -189,19 +192,32 @@ func (t *tile) prefetchFrom(ahead reg.GPPhysical) {
 	ADDQ(rB, ahead)
 }
 
-// multiplyWide emits the loop over k of a tile of one to three rows and vecs/2 panels, whose panels are rT bytes apart.
+// linesAhead are the lines of B's rows that a wide tile asks for, counted from its first panel: its own. Of two tiles that
+// share panels the first asks for all of them, because half a line is in both, and the second for the next to come.
+func (t *tile) linesAhead() []int {
+	if t.first > 0 {
+		return []int{t.panels}
+	}
+	return []int{0, 1, 2, 3, 4, 5}[:t.panels]
+}
+
+// multiplyWide emits the loop over k of a tile of one to four rows on panels that are rT bytes apart.
 func (t *tile) multiplyWide() {
-	panels := t.vecs / 2
 	for i := range t.rows * t.vecs {
 		zero(i)
 	}
 	rB3, ahead := rA3, rC // rC is reloaded after the loop
 	t.prefetchFrom(ahead)
-	if panels > 3 {
+	if t.panels > 3 {
 		LEAQ(indexed(rB, rT, 2, 0), rB3)
 		ADDQ(rT, rB3)
 	}
+	if t.rows > 3 {
+		LEAQ(indexed(rA, rARow, 2, 0), rA3)
+		ADDQ(rARow, rA3)
+	}
 	vec := func(v int) Mem {
+		v += t.first
 		base, p := rB, v/2
 		if p >= 3 {
 			base, p = rB3, p-3
@@ -214,26 +230,41 @@ func (t *tile) multiplyWide() {
 	TESTQ(rK, rK)
 	JZ(LabelRef(t.label("fold")))
 	Label(t.label("loop"))
-	for p := range panels {
-		PREFETCHT0(at(ahead, 64*p))
+	for _, line := range t.linesAhead() {
+		PREFETCHT0(at(ahead, 64*line))
 	}
 	ADDQ(rBRow, ahead)
-	for r := range t.rows {
-		t.broadcast(rowOf(r), y[13+r])
-	}
-	for v := range t.vecs {
-		if t.rows == 1 {
-			t.fma(vec(v), y[13], y[v])
-			continue
+	if t.rows > t.vecs {
+		for v := range t.vecs {
+			t.move(vec(v), y[12+v])
 		}
-		t.move(vec(v), y[12])
 		for r := range t.rows {
-			t.fma(y[12], y[13+r], y[t.sum(0, r, v)])
+			t.broadcast(rowOf(r), y[15])
+			for v := range t.vecs {
+				t.fma(y[12+v], y[15], y[t.sum(0, r, v)])
+			}
+		}
+	} else {
+		for r := range t.rows {
+			t.broadcast(rowOf(r), y[13+r])
+		}
+		for v := range t.vecs {
+			if t.rows == 1 {
+				t.fma(vec(v), y[13], y[v])
+				continue
+			}
+			t.move(vec(v), y[12])
+			for r := range t.rows {
+				t.fma(y[12], y[13+r], y[t.sum(0, r, v)])
+			}
 		}
 	}
 	ADDQ(rACol, rA)
+	if t.rows > 3 {
+		ADDQ(rACol, rA3)
+	}
 	ADDQ(rBRow, rB)
-	if panels > 3 {
+	if t.panels > 3 {
 		ADDQ(rBRow, rB3)
 	}
 	DECQ(rK)

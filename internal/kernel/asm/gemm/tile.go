@@ -34,7 +34,8 @@ type tile struct {
 	rows, vecs int
 	split      int
 	tail       bool // fewer than vecs·lanes columns: the last register is loaded by mask (y15) and stored in pieces
-	wide       bool // several panels of B side by side
+	panels     int  // of wide tiles: the panels of B side by side on which it lies, alone or beside another, else 0
+	first      int  // and the register of those with which it begins
 	name       string
 }
 
@@ -187,7 +188,7 @@ func (t *tile) eachRow(base, stride reg.Register, f func(r int, row func(v int) 
 // finish emits the epilogue on the registers and the store. rC is C's tile; rA, rA3, rB, rK are free.
 func (t *tile) finish() {
 	l := t.layout
-	if !t.wide {
+	if t.panels == 0 {
 		CMPB(at(rG, l.transposed), Imm(0))
 		JNE(LabelRef(t.label("transposed")))
 	}
