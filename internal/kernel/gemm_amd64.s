@@ -48,16 +48,27 @@ TEXT ·gemmAVX2F32(SB), NOSPLIT, $56-8
 straight:
 	MOVQ (DI), R12
 	CMPQ R12, $0x00000004
-	JG   panel
+	JG   flat
 	JE   wide4x3
 	CMPQ R12, $0x00000002
 	JE   wide2x3
 	JG   wide3x2
+	JMP  wide1x6
+
+flat:
+	CMPQ 16(DI), $0x08
+	JLE  wide3x2
+	JMP  panel
 
 wide1x6:
 	CMPQ   R13, $0x00000060
 	JLT    wide1x4
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -109,7 +120,7 @@ wide1x6t0loop:
 	JNZ          wide1x6t0loop
 
 wide1x6t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x6t0bias
 	MOVQ    DX, SI
@@ -335,8 +346,8 @@ wide1x6t0store:
 	VMOVUPS Y9, 288(SI)
 	VMOVUPS Y10, 320(SI)
 	VMOVUPS Y11, 352(SI)
-	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
+	ADDQ    $0x00000180, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000006, R15, R15
 	ADDQ    R15, (SP)
@@ -346,7 +357,12 @@ wide1x6t0store:
 wide1x4:
 	CMPQ   R13, $0x00000040
 	JLT    wide1x2
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -388,7 +404,7 @@ wide1x4t0loop:
 	JNZ          wide1x4t0loop
 
 wide1x4t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x4t0bias
 	MOVQ    DX, SI
@@ -554,8 +570,8 @@ wide1x4t0store:
 	VMOVUPS Y5, 160(SI)
 	VMOVUPS Y6, 192(SI)
 	VMOVUPS Y7, 224(SI)
-	ADDQ    $0x00000100, 16(SP)
 	ADDQ    $0x00000100, R14
+	ADDQ    $0x00000100, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000004, R15, R15
 	ADDQ    R15, (SP)
@@ -563,9 +579,16 @@ wide1x4t0store:
 	JMP     wide1x4
 
 wide1x2:
-	CMPQ   R13, $0x00000020
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000020
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide1x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -594,7 +617,7 @@ wide1x2t0loop:
 	JNZ          wide1x2t0loop
 
 wide1x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x2t0bias
 	MOVQ    DX, SI
@@ -700,18 +723,23 @@ wide1x2t0store:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, 96(SI)
-	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
+	ADDQ    $0x00000080, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
 	SUBQ    $0x00000020, R13
-	JMP     wide1x2
+	JMP     straight
 
 wide2x3:
 	CMPQ   R13, $0x00000030
 	JLT    wide2x2
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -764,7 +792,7 @@ wide2x3t0loop:
 	JNZ          wide2x3t0loop
 
 wide2x3t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide2x3t0bias
 	MOVQ    DX, SI
@@ -984,8 +1012,8 @@ wide2x3t0store:
 	VMOVUPS Y9, 96(SI)(R11*1)
 	VMOVUPS Y10, 128(SI)(R11*1)
 	VMOVUPS Y11, 160(SI)(R11*1)
-	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
+	ADDQ    $0x000000c0, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)
@@ -993,9 +1021,16 @@ wide2x3t0store:
 	JMP     wide2x3
 
 wide2x2:
-	CMPQ   R13, $0x00000020
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000020
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide2x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -1037,7 +1072,7 @@ wide2x2t0loop:
 	JNZ          wide2x2t0loop
 
 wide2x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide2x2t0bias
 	MOVQ    DX, SI
@@ -1199,18 +1234,25 @@ wide2x2t0store:
 	VMOVUPS Y5, 32(SI)(R11*1)
 	VMOVUPS Y6, 64(SI)(R11*1)
 	VMOVUPS Y7, 96(SI)(R11*1)
-	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
+	ADDQ    $0x00000080, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
 	SUBQ    $0x00000020, R13
-	JMP     wide2x2
+	JMP     straight
 
 wide3x2:
-	CMPQ   R13, $0x00000020
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000020
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide3x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -1261,7 +1303,7 @@ wide3x2t0loop:
 	JNZ          wide3x2t0loop
 
 wide3x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide3x2t0bias
 	MOVQ    DX, SI
@@ -1479,18 +1521,35 @@ wide3x2t0store:
 	VMOVUPS Y9, 32(SI)(R11*2)
 	VMOVUPS Y10, 64(SI)(R11*2)
 	VMOVUPS Y11, 96(SI)(R11*2)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
-	MOVQ    8(SP), R15
-	IMUL3Q  $0x00000002, R15, R15
-	ADDQ    R15, (SP)
-	SUBQ    $0x00000020, R13
-	JMP     wide3x2
+	SUBQ    $0x00000003, R12
+	JLE     wide3x2step
+	LEAQ    (R8)(R8*2), R15
+	ADDQ    R15, 32(SP)
+	LEAQ    (R11)(R11*2), R15
+	ADDQ    R15, 40(SP)
+	CMPQ    R12, $0x00000002
+	JG      wide3x2rows
+	JE      wide2x2rows
+	JMP     wide1x2rows
+
+wide3x2step:
+	ADDQ   $0x00000080, R14
+	ADDQ   $0x00000080, 16(SP)
+	MOVQ   8(SP), R15
+	IMUL3Q $0x00000002, R15, R15
+	ADDQ   R15, (SP)
+	SUBQ   $0x00000020, R13
+	JMP    straight
 
 wide4x3:
 	CMPQ   R13, $0x00000030
 	JLT    panel
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -1545,7 +1604,7 @@ wide4x3t0loop:
 	JNZ          wide4x3t0loop
 
 wide4x3t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide4x3t0bias
 	MOVQ    DX, SI
@@ -1770,9 +1829,9 @@ wide4x3t0store:
 	VMOVUPS Y9, (SI)
 	VMOVUPS Y10, 32(SI)
 	VMOVUPS Y11, 64(SI)
-	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, 40(SP)
 	ADDQ    $0x00000060, R14
-	MOVQ    24(DI), SI
+	MOVQ    32(SP), SI
 	MOVQ    16(DI), CX
 	MOVQ    (SP), BX
 	MOVQ    8(SP), R15
@@ -1825,7 +1884,7 @@ wide4x3t1loop:
 	JNZ          wide4x3t1loop
 
 wide4x3t1fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide4x3t1bias
 	MOVQ    DX, SI
@@ -2050,8 +2109,9 @@ wide4x3t1store:
 	VMOVUPS Y9, (SI)
 	VMOVUPS Y10, 32(SI)
 	VMOVUPS Y11, 64(SI)
-	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, 40(SP)
 	ADDQ    $0x00000060, R14
+	ADDQ    $0x000000c0, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)
@@ -12400,16 +12460,27 @@ TEXT ·gemmAVX2F64(SB), NOSPLIT, $56-8
 straight:
 	MOVQ (DI), R12
 	CMPQ R12, $0x00000004
-	JG   panel
+	JG   flat
 	JE   wide4x3
 	CMPQ R12, $0x00000002
 	JE   wide2x3
 	JG   wide3x2
+	JMP  wide1x6
+
+flat:
+	CMPQ 16(DI), $0x08
+	JLE  wide3x2
+	JMP  panel
 
 wide1x6:
 	CMPQ   R13, $0x00000030
 	JLT    wide1x4
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -12461,7 +12532,7 @@ wide1x6t0loop:
 	JNZ          wide1x6t0loop
 
 wide1x6t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x6t0bias
 	MOVQ    DX, SI
@@ -12687,8 +12758,8 @@ wide1x6t0store:
 	VMOVUPD Y9, 288(SI)
 	VMOVUPD Y10, 320(SI)
 	VMOVUPD Y11, 352(SI)
-	ADDQ    $0x00000180, 16(SP)
 	ADDQ    $0x00000180, R14
+	ADDQ    $0x00000180, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000006, R15, R15
 	ADDQ    R15, (SP)
@@ -12698,7 +12769,12 @@ wide1x6t0store:
 wide1x4:
 	CMPQ   R13, $0x00000020
 	JLT    wide1x2
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -12740,7 +12816,7 @@ wide1x4t0loop:
 	JNZ          wide1x4t0loop
 
 wide1x4t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x4t0bias
 	MOVQ    DX, SI
@@ -12906,8 +12982,8 @@ wide1x4t0store:
 	VMOVUPD Y5, 160(SI)
 	VMOVUPD Y6, 192(SI)
 	VMOVUPD Y7, 224(SI)
-	ADDQ    $0x00000100, 16(SP)
 	ADDQ    $0x00000100, R14
+	ADDQ    $0x00000100, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000004, R15, R15
 	ADDQ    R15, (SP)
@@ -12915,9 +12991,16 @@ wide1x4t0store:
 	JMP     wide1x4
 
 wide1x2:
-	CMPQ   R13, $0x00000010
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000010
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide1x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -12946,7 +13029,7 @@ wide1x2t0loop:
 	JNZ          wide1x2t0loop
 
 wide1x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide1x2t0bias
 	MOVQ    DX, SI
@@ -13052,18 +13135,23 @@ wide1x2t0store:
 	VMOVUPD Y1, 32(SI)
 	VMOVUPD Y2, 64(SI)
 	VMOVUPD Y3, 96(SI)
-	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
+	ADDQ    $0x00000080, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
 	SUBQ    $0x00000010, R13
-	JMP     wide1x2
+	JMP     straight
 
 wide2x3:
 	CMPQ   R13, $0x00000018
 	JLT    wide2x2
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -13116,7 +13204,7 @@ wide2x3t0loop:
 	JNZ          wide2x3t0loop
 
 wide2x3t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide2x3t0bias
 	MOVQ    DX, SI
@@ -13336,8 +13424,8 @@ wide2x3t0store:
 	VMOVUPD Y9, 96(SI)(R11*1)
 	VMOVUPD Y10, 128(SI)(R11*1)
 	VMOVUPD Y11, 160(SI)(R11*1)
-	ADDQ    $0x000000c0, 16(SP)
 	ADDQ    $0x000000c0, R14
+	ADDQ    $0x000000c0, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)
@@ -13345,9 +13433,16 @@ wide2x3t0store:
 	JMP     wide2x3
 
 wide2x2:
-	CMPQ   R13, $0x00000010
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000010
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide2x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -13389,7 +13484,7 @@ wide2x2t0loop:
 	JNZ          wide2x2t0loop
 
 wide2x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide2x2t0bias
 	MOVQ    DX, SI
@@ -13551,18 +13646,25 @@ wide2x2t0store:
 	VMOVUPD Y5, 32(SI)(R11*1)
 	VMOVUPD Y6, 64(SI)(R11*1)
 	VMOVUPD Y7, 96(SI)(R11*1)
-	ADDQ    $0x00000080, 16(SP)
 	ADDQ    $0x00000080, R14
+	ADDQ    $0x00000080, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000002, R15, R15
 	ADDQ    R15, (SP)
 	SUBQ    $0x00000010, R13
-	JMP     wide2x2
+	JMP     straight
 
 wide3x2:
-	CMPQ   R13, $0x00000010
-	JLT    panel
-	MOVQ   24(DI), SI
+	CMPQ R13, $0x00000010
+	JLT  panel
+	MOVQ (DI), R12
+	MOVQ 24(DI), R15
+	MOVQ R15, 32(SP)
+	MOVQ 16(SP), R15
+	MOVQ R15, 40(SP)
+
+wide3x2rows:
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -13613,7 +13715,7 @@ wide3x2t0loop:
 	JNZ          wide3x2t0loop
 
 wide3x2t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide3x2t0bias
 	MOVQ    DX, SI
@@ -13831,18 +13933,35 @@ wide3x2t0store:
 	VMOVUPD Y9, 32(SI)(R11*2)
 	VMOVUPD Y10, 64(SI)(R11*2)
 	VMOVUPD Y11, 96(SI)(R11*2)
-	ADDQ    $0x00000080, 16(SP)
-	ADDQ    $0x00000080, R14
-	MOVQ    8(SP), R15
-	IMUL3Q  $0x00000002, R15, R15
-	ADDQ    R15, (SP)
-	SUBQ    $0x00000010, R13
-	JMP     wide3x2
+	SUBQ    $0x00000003, R12
+	JLE     wide3x2step
+	LEAQ    (R8)(R8*2), R15
+	ADDQ    R15, 32(SP)
+	LEAQ    (R11)(R11*2), R15
+	ADDQ    R15, 40(SP)
+	CMPQ    R12, $0x00000002
+	JG      wide3x2rows
+	JE      wide2x2rows
+	JMP     wide1x2rows
+
+wide3x2step:
+	ADDQ   $0x00000080, R14
+	ADDQ   $0x00000080, 16(SP)
+	MOVQ   8(SP), R15
+	IMUL3Q $0x00000002, R15, R15
+	ADDQ   R15, (SP)
+	SUBQ   $0x00000010, R13
+	JMP    straight
 
 wide4x3:
 	CMPQ   R13, $0x00000018
 	JLT    panel
-	MOVQ   24(DI), SI
+	MOVQ   (DI), R12
+	MOVQ   24(DI), R15
+	MOVQ   R15, 32(SP)
+	MOVQ   16(SP), R15
+	MOVQ   R15, 40(SP)
+	MOVQ   32(SP), SI
 	MOVQ   16(DI), CX
 	MOVQ   (SP), BX
 	MOVQ   8(SP), R15
@@ -13897,7 +14016,7 @@ wide4x3t0loop:
 	JNZ          wide4x3t0loop
 
 wide4x3t0fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide4x3t0bias
 	MOVQ    DX, SI
@@ -14122,9 +14241,9 @@ wide4x3t0store:
 	VMOVUPD Y9, (SI)
 	VMOVUPD Y10, 32(SI)
 	VMOVUPD Y11, 64(SI)
-	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, 40(SP)
 	ADDQ    $0x00000060, R14
-	MOVQ    24(DI), SI
+	MOVQ    32(SP), SI
 	MOVQ    16(DI), CX
 	MOVQ    (SP), BX
 	MOVQ    8(SP), R15
@@ -14177,7 +14296,7 @@ wide4x3t1loop:
 	JNZ          wide4x3t1loop
 
 wide4x3t1fold:
-	MOVQ    16(SP), DX
+	MOVQ    40(SP), DX
 	CMPB    136(DI), $0x00
 	JE      wide4x3t1bias
 	MOVQ    DX, SI
@@ -14402,8 +14521,9 @@ wide4x3t1store:
 	VMOVUPD Y9, (SI)
 	VMOVUPD Y10, 32(SI)
 	VMOVUPD Y11, 64(SI)
-	ADDQ    $0x00000060, 16(SP)
+	ADDQ    $0x00000060, 40(SP)
 	ADDQ    $0x00000060, R14
+	ADDQ    $0x000000c0, 16(SP)
 	MOVQ    8(SP), R15
 	IMUL3Q  $0x00000003, R15, R15
 	ADDQ    R15, (SP)

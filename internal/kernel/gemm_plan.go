@@ -24,11 +24,13 @@ const (
 	blockBytes    = 1 << 20   // rows of A transposed at a time
 	hotBytes      = 32 << 10  // finished elements of C that wait for the rest of their epilogue
 	maxShallow    = 96        // the longest k at which
-	shallowBytes  = 1 << 20   // a C from this size on is stored a tile's rows at a time
+	shallowBytes  = 1 << 20   // a C from this size on is stored
+	shallowRows   = 12        // so many rows at a time, unless k is flat and the tiles are wide
 	pageBytes     = 4096
 	maxPanels     = 32      // of a group and
 	maxRows       = 384     // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
 	maxOneCall    = 1 << 23 // multiply-adds of a product that needs no plan: some 200 µs at most
+	flat          = 8       // the longest k at which C is stored in rows as long as tiles can be: known to the assembly
 	lowWork       = 1 << 15 // elements of B that are worth a plan of few rows at a time
 	partWork      = 1 << 21 // multiply-adds a part should have at least: some 40 µs
 	partRows      = 512     // rows of a part at most, so that large products have parts in both directions
@@ -158,8 +160,8 @@ func (g *Gemm[T]) plan() plan {
 			extent = g.M
 		}
 		rows = min(rows, hotBytes/(size*min(p.group, extent))) // C is read again
-	} else if depth <= maxShallow && g.M*g.N*size > shallowBytes {
-		rows = 1 // the time goes into storing C: in long pieces
+	} else if (depth > flat || !wide) && depth <= maxShallow && g.M*g.N*size > shallowBytes {
+		rows = shallowRows // the time goes into storing C: in long pieces
 	}
 	p.chunk = roundUp(rows, at.tileRows)
 	if low > 0 {
@@ -183,7 +185,7 @@ func (g *Gemm[T]) plan() plan {
 		switch {
 		case p.swap:
 			align = at.tileRows
-		case g.M <= at.wideRows || low > 0:
+		case g.M <= at.wideRows || low > 0 || g.K <= flat:
 			align = at.widePanels * nr
 		}
 		p.cols = roundUp(max((g.N+want-1)/want, partPanels*nr), align)

@@ -38,14 +38,22 @@ TEXT ·gemmAVX512F32(SB), $2136-8
 straight:
 	MOVQ (DI), R15
 	CMPQ R15, $0x00000006
-	JG   columns
+	JG   flat
 	MOVQ $0x00000004, (SP)
 	CMPQ R15, $0x00000003
-	JG   columns
+	JG   flat
 	MOVQ $0x00000008, (SP)
 	CMPQ R15, $0x00000001
-	JG   columns
+	JG   flat
 	MOVQ $0x00000010, (SP)
+	JMP  columns
+
+flat:
+	CMPQ 16(DI), $0x08
+	JG   columns
+	CMPQ R13, $0x00000080
+	JL   columns
+	MOVQ $0x00000008, (SP)
 
 columns:
 	TESTQ   R13, R13
@@ -9970,14 +9978,22 @@ TEXT ·gemmAVX512F64(SB), $2136-8
 straight:
 	MOVQ (DI), R15
 	CMPQ R15, $0x00000006
-	JG   columns
+	JG   flat
 	MOVQ $0x00000004, (SP)
 	CMPQ R15, $0x00000003
-	JG   columns
+	JG   flat
 	MOVQ $0x00000008, (SP)
 	CMPQ R15, $0x00000001
-	JG   columns
+	JG   flat
 	MOVQ $0x00000010, (SP)
+	JMP  columns
+
+flat:
+	CMPQ 16(DI), $0x08
+	JG   columns
+	CMPQ R13, $0x00000040
+	JL   columns
+	MOVQ $0x00000008, (SP)
 
 columns:
 	TESTQ   R13, R13

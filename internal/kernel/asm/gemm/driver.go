@@ -78,11 +78,16 @@ func (e *element) gemm() {
 	Label("straight")
 	MOVQ(at(rG, l.m), rM)
 	CMPQ(rM, U32(4))
-	JG(LabelRef("panel"))
+	JG(LabelRef("flat"))
 	JE(LabelRef("wide4x3"))
 	CMPQ(rM, U32(2))
 	JE(LabelRef("wide2x3"))
 	JG(LabelRef("wide3x2"))
+	JMP(LabelRef("wide1x6"))
+	Label("flat")
+	CMPQ(at(rG, l.k), Imm(flat))
+	JLE(LabelRef("wide3x2"))
+	JMP(LabelRef("panel"))
 	for _, w := range []struct {
 		rows, panels, tiles int
 		next                string
@@ -91,23 +96,52 @@ func (e *element) gemm() {
 		Label(name)
 		CMPQ(rN, U32(2*w.panels*e.lanes))
 		JLT(LabelRef(w.next))
+		MOVQ(at(rG, l.m), rM)
+		MOVQ(at(rG, l.a), rT)
+		MOVQ(rT, tileA)
+		MOVQ(panelC, rT)
+		MOVQ(rT, tileC)
+		Label(name + "rows")
 		for i := range w.tiles {
 			t := tile{element: e, rows: w.rows, vecs: 2 * w.panels / w.tiles, split: 1, panels: w.panels, first: 2 * w.panels / w.tiles * i, name: fmt.Sprintf("%st%d", name, i)}
-			MOVQ(at(rG, l.a), rA)
+			MOVQ(tileA, rA)
 			MOVQ(at(rG, l.k), rK)
 			MOVQ(panelB, rB)
 			MOVQ(panelStep, rT)
 			t.multiplyWide()
-			MOVQ(panelC, rC)
+			MOVQ(tileC, rC)
 			t.finish()
-			ADDQ(U32(32*t.vecs), panelC)
-			ADDQ(U32(32*t.vecs), rJ)
+			if w.tiles > 1 {
+				ADDQ(U32(32*t.vecs), tileC)
+				ADDQ(U32(32*t.vecs), rJ)
+			}
 		}
+		if w.rows == 3 { // a product with many rows, if flat
+			SUBQ(U32(3), rM)
+			JLE(LabelRef(name + "step"))
+			LEAQ(indexed(rARow, rARow, 2, 0), rT)
+			ADDQ(rT, tileA)
+			LEAQ(indexed(rCRow, rCRow, 2, 0), rT)
+			ADDQ(rT, tileC)
+			CMPQ(rM, U32(2))
+			JG(LabelRef(name + "rows"))
+			JE(LabelRef("wide2x2rows"))
+			JMP(LabelRef("wide1x2rows"))
+			Label(name + "step")
+		}
+		if w.tiles == 1 {
+			ADDQ(U32(64*w.panels), rJ)
+		}
+		ADDQ(U32(64*w.panels), panelC)
 		MOVQ(panelStep, rT)
 		IMUL3Q(U32(w.panels), rT, rT)
 		ADDQ(rT, panelB)
 		SUBQ(U32(2*w.panels*e.lanes), rN)
-		JMP(LabelRef(name))
+		if w.panels == 2 { // the tile may have been one of another height's last rows
+			JMP(LabelRef("straight"))
+		} else {
+			JMP(LabelRef(name))
+		}
 	}
 
 	Label("panel")

@@ -15,6 +15,9 @@ const wideRows = 12
 // lower the tile, the wider it is, so that there are sums enough under way and B is read in long pieces.
 var widths = []struct{ panels, rows int }{{16, 1}, {8, 3}, {4, 6}, {2, wideRows}, {1, wideRows}}
 
+// flat is the K up to which the time goes into storing C, whatever its height: it is then stored in long pieces.
+const flat = 8
+
 // The locals of the wide micro-kernel.
 type wideFrame struct {
 	widest     Mem // panels of a tile at most
@@ -79,9 +82,17 @@ func (e *wideElement) gemm() {
 	MOVQ(at(rG, l.m), rT)
 	for _, w := range []int{2, 1, 0} {
 		CMPQ(rT, U32(widths[w].rows))
-		JG(LabelRef("columns"))
+		JG(LabelRef("flat"))
 		MOVQ(U32(widths[w].panels), f.widest)
 	}
+	JMP(LabelRef("columns"))
+
+	Label("flat") // of many rows
+	CMPQ(at(rG, l.k), Imm(flat))
+	JG(LabelRef("columns"))
+	CMPQ(rN, U32(8*e.lanes))
+	JL(LabelRef("columns"))
+	MOVQ(U32(8), f.widest)
 
 	Label("columns")
 	TESTQ(rN, rN)
