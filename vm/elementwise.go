@@ -307,7 +307,11 @@ type workspaces[T kernel.Float] struct {
 // all are free, in any order.
 func (w *workspaces[T]) reserve(p *kernel.Program[T], n int) {
 	for n = min(n, runtime.GOMAXPROCS(0)); len(w.free) < n; {
-		w.free = append(w.free, kernel.NewWorkspace(p))
+		one := kernel.NewWorkspace(p)
+		if len(w.free) > 0 {
+			one = w.free[0].Another() // fits the programs before this one too, which may get it now
+		}
+		w.free = append(w.free, one)
 	}
 	for _, one := range w.free {
 		one.Reserve(p)
@@ -323,6 +327,7 @@ func (w *workspaces[T]) take(p *kernel.Program[T]) *kernel.Workspace[T] {
 	}
 	one := w.free[last]
 	w.free = w.free[:last]
+	one.Reserve(p) // nothing to do, unless GOMAXPROCS had grown when it was made
 	return one
 }
 

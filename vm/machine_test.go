@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -559,6 +560,43 @@ func TestOperatorsRunInParallel(t *testing.T) {
 			if v != 1 {
 				t.Fatalf("with %d workers, part %d ran %v times", workers, i, v)
 			}
+		}
+	}
+}
+
+// A program of many parts makes the machine work in more places at once than those before it did: these then use the new places too.
+func TestWorkspacesFitAllPrograms(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	g := graph.New()
+	small := g.Input("small", graph.Float64, 3)
+	feeds := vm.Feeds{small: []float64{1, 2, 3}}
+	product := ops.Tanh(small)
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		x := g.Input(name, graph.Float64, 3)
+		feeds[x] = []float64{1, 2, 3}
+		product = ops.Mul(ops.Add(product, x), small)
+	}
+	large := g.Input("large", graph.Float64, 300, 1000)
+	feeds[large] = graph.NewArray(graph.Float64, 300, 1000).Dense()
+	p := compile(t, vm.Spec{Outputs: []*graph.Node{product, ops.Exp(ops.Tanh(large))}})
+	m := newMachine(t, p, newState(t, g))
+	if err := m.FeedAll(feeds); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(20, func() {
+		if err := m.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations in a run", n)
+	}
+	runtime.GOMAXPROCS(16) // more than places were made for
+	for range 3 {
+		if err := m.Run(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -33,6 +33,20 @@ func NewWorkspace[T Float](p *Program[T]) *Workspace[T] {
 	return w
 }
 
+// Another returns a workspace for all programs that w serves.
+func (w *Workspace[T]) Another() *Workspace[T] {
+	other := &Workspace[T]{
+		registers: make([]T, len(w.registers)),
+		rows:      make([]T, len(w.rows)),
+		columns:   make([]T, len(w.columns)),
+		values:    make([]value[T], len(w.values)),
+	}
+	for i, s := range w.spill {
+		other.spill[i] = make([]T, len(s))
+	}
+	return other
+}
+
 // Reserve makes w large enough for p; it allocates only when it has to grow. The first workspace of a program also looks
 // for a kernel that does all of its steps at once, and remembers it in p: p is complete then, and does not run.
 func (w *Workspace[T]) Reserve(p *Program[T]) {
