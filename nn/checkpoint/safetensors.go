@@ -229,7 +229,10 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	}
 	sort.Slice(names, func(i, j int) bool { // ends too: an empty tensor comes before the one that begins where it does
 		a, b := entries[names[i]].Offsets, entries[names[j]].Offsets
-		return slices.Compare(a[:], b[:]) < 0
+		if c := slices.Compare(a[:], b[:]); c != 0 {
+			return c < 0
+		}
+		return names[i] < names[j]
 	})
 	sum := sha256.New()
 	sum.Write(header)
