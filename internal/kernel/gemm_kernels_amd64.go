@@ -63,11 +63,19 @@ func copyPanels[T Float](dst, b []T, row, k, n int) int {
 func transposePanel[T Float](dst, b []T, col, w int) {
 	nr := panel[T]()
 	lanes, k := transposeLanes[T](), len(dst)/nr
+	if wide {
+		transposeStrip(dst, nr, b, col, w, k)
+		return
+	}
 	full := k / lanes * lanes
 	if full > 0 {
 		for at := 0; at < w; at += lanes {
 			transposeStrip(dst[at:], nr, b[at*col:], col, min(w-at, lanes), full)
+			if full < k { // the last square again, a little further on
+				transposeStrip(dst[(k-lanes)*nr+at:], nr, b[at*col+k-lanes:], col, min(w-at, lanes), lanes)
+			}
 		}
+		full = k
 	}
 	if w < nr { // the columns that are missing
 		for i := range full {
@@ -85,8 +93,8 @@ func transposeLanes[T Float]() int {
 	return panel[T]() / 2
 }
 
-// transposeStrip sets dst[q*to+i] = src[i*col+q] for q < k, a positive multiple of transposeLanes, and i < w; the elements
-// i up to transposeLanes it sets to anything.
+// transposeStrip sets dst[q*to+i] = src[i*col+q] for q < k and i < w, both positive; the elements i up to transposeLanes it sets to
+// anything. The narrow kernels take multiples of transposeLanes as k.
 func transposeStrip[T Float](dst []T, to int, src []T, col, w, k int) {
 	switch size := int(unsafe.Sizeof(dst[0])); {
 	case wide && size == 4:
@@ -108,7 +116,11 @@ func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {
 	if full > 0 {
 		for q := 0; q < k; q += lanes {
 			transposeStrip(dst[q:], to, a[q*col:], col, min(lanes, k-q), full)
+			if full < rows { // the last square again, a little further on
+				transposeStrip(dst[(rows-lanes)*to+q:], to, a[q*col+rows-lanes:], col, min(lanes, k-q), lanes)
+			}
 		}
+		full = rows
 	}
 	for i := full; i < rows; i++ {
 		d := dst[i*to:][:k]

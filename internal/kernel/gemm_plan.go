@@ -47,7 +47,9 @@ type blocking struct {
 	widePanels int // groups and parts of such products are multiples of so many panels
 	wideDepth  int // their k, if they are packed: so many panels of it fit into groupBytes
 
-	maxSwapRows       int // rows of A up to which it is A, not B, that is transposed
+	maxSwapRows       int // rows of A up to which it is A, not B, that may be transposed: see swapPays
+	storeTransposed   int // what it costs to store a row's elements transposed, and
+	packTransposed    int // to pack a row of B, in multiply-adds for each element
 	maxDirectRows     int // rows of A up to which B is read where it lies
 	maxDirectDepth    int // and the k up to which several tiles of rows find its panel still in the second-level cache
 	maxAliasedRows    int // both where rows of B lie whole pages apart and so get in each other's way in the caches
@@ -62,12 +64,12 @@ type blocking struct {
 var (
 	narrowBlocking = blocking{
 		tileRows: tileRows, wideRows: 4, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
-		maxSwapRows: 64, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
+		maxSwapRows: 128, storeTransposed: 1, packTransposed: 5, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
 		minTransposeCols: 64, minTransposeDepth: 48,
 	}
 	wideBlocking = blocking{
 		tileRows: 12, wideRows: 3, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
-		maxSwapRows: 128, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
+		maxSwapRows: 128, storeTransposed: 16, packTransposed: 8, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
 		minTransposeCols: math.MaxInt,
 	}
 )
@@ -106,6 +108,14 @@ func (g *Gemm[T]) direct() (rows, depth int) {
 	return at.maxDirectRows, at.maxDirectDepth
 }
 
+// swapPays says whether a B with contiguous columns had better be broadcast than packed: packing it costs as much as some rows of
+// C, the other way C is stored transposed and the last panel of A may be padding.
+func (g *Gemm[T]) swapPays() bool {
+	at := blocks()
+	padding := roundUp(g.M, panel[T]()) - g.M
+	return g.M <= at.maxSwapRows && at.storeTransposed*g.M <= (at.packTransposed-padding)*g.K
+}
+
 // lowRows is the height of the pieces in which products of seven to nine rows go through the narrow kernels' wider tiles, three or
 // four rows high, if they are large enough to gain by it: else 0.
 func (g *Gemm[T]) lowRows() int {
@@ -124,7 +134,7 @@ func (g *Gemm[T]) plan() plan {
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
 	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
-	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.M <= at.maxSwapRows && g.N > 3
+	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.N > 3 && g.swapPays()
 	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > directRows)
 	low := 0 // rows that a piece has of a product that goes through in low pieces
 	if !p.swap && !p.packB {

@@ -16,7 +16,7 @@ func gemmAVX512F32(block *byte)
 func dotsAVX512F32(block *byte)
 
 // transposeAVX512F32 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 64 bytes'
-// worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it sets 0.
+// worth of elements and q < k. k is positive. For i ≥ columns, at least 1, it sets 0.
 //
 //go:noescape
 func transposeAVX512F32(dst *byte, to int, src *byte, stride int, columns int, k int)
@@ -36,7 +36,7 @@ func gemmAVX512F64(block *byte)
 func dotsAVX512F64(block *byte)
 
 // transposeAVX512F64 sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 64 bytes'
-// worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it sets 0.
+// worth of elements and q < k. k is positive. For i ≥ columns, at least 1, it sets 0.
 //
 //go:noescape
 func transposeAVX512F64(dst *byte, to int, src *byte, stride int, columns int, k int)

@@ -9685,7 +9685,7 @@ done:
 	RET
 
 // func transposeAVX512F32(dst *byte, to int, src *byte, stride int, columns int, k int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·transposeAVX512F32(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+16(FP), SI
@@ -9695,69 +9695,76 @@ TEXT ·transposeAVX512F32(SB), NOSPLIT, $0-48
 	MOVQ to+8(FP), R15
 
 loop:
-	MOVQ    SI, AX
-	VMOVUPS (AX), Z0
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000001
-	JLE     none1
-	VMOVUPS (AX), Z1
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000002
-	JLE     none2
-	VMOVUPS (AX), Z2
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000003
-	JLE     none3
-	VMOVUPS (AX), Z3
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000004
-	JLE     none4
-	VMOVUPS (AX), Z4
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000005
-	JLE     none5
-	VMOVUPS (AX), Z5
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000006
-	JLE     none6
-	VMOVUPS (AX), Z6
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000007
-	JLE     none7
-	VMOVUPS (AX), Z7
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000008
-	JLE     none8
-	VMOVUPS (AX), Z8
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000009
-	JLE     none9
-	VMOVUPS (AX), Z9
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000a
-	JLE     none10
-	VMOVUPS (AX), Z10
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000b
-	JLE     none11
-	VMOVUPS (AX), Z11
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000c
-	JLE     none12
-	VMOVUPS (AX), Z12
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000d
-	JLE     none13
-	VMOVUPS (AX), Z13
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000e
-	JLE     none14
-	VMOVUPS (AX), Z14
-	ADDQ    DX, AX
-	CMPQ    R12, $0x0000000f
-	JLE     none15
-	VMOVUPS (AX), Z15
-	JMP     all
+	MOVQ      R13, BX
+	MOVL      $0x00000010, CX
+	CMPQ      BX, CX
+	CMOVQGT   CX, BX
+	MOVL      $0xffffffff, CX
+	BZHIL     BX, CX, CX
+	KMOVW     CX, K1
+	MOVQ      SI, AX
+	VMOVUPS.Z (AX), K1, Z0
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000001
+	JLE       none1
+	VMOVUPS.Z (AX), K1, Z1
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000002
+	JLE       none2
+	VMOVUPS.Z (AX), K1, Z2
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000003
+	JLE       none3
+	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000004
+	JLE       none4
+	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000005
+	JLE       none5
+	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000006
+	JLE       none6
+	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000007
+	JLE       none7
+	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000008
+	JLE       none8
+	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000009
+	JLE       none9
+	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000a
+	JLE       none10
+	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000b
+	JLE       none11
+	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000c
+	JLE       none12
+	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000d
+	JLE       none13
+	VMOVUPS.Z (AX), K1, Z13
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000e
+	JLE       none14
+	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, AX
+	CMPQ      R12, $0x0000000f
+	JLE       none15
+	VMOVUPS.Z (AX), K1, Z15
+	JMP       all
 
 none1:
 	VPXORD Z1, Z1, Z1
@@ -9871,39 +9878,71 @@ all:
 	VSHUFF32X4 $0xdd, Z31, Z29, Z15
 	VMOVUPS    Z0, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000001
+	JLE        done
 	VMOVUPS    Z1, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000002
+	JLE        done
 	VMOVUPS    Z2, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000003
+	JLE        done
 	VMOVUPS    Z3, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000004
+	JLE        done
 	VMOVUPS    Z4, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000005
+	JLE        done
 	VMOVUPS    Z5, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000006
+	JLE        done
 	VMOVUPS    Z6, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000007
+	JLE        done
 	VMOVUPS    Z7, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000008
+	JLE        done
 	VMOVUPS    Z8, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000009
+	JLE        done
 	VMOVUPS    Z9, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000a
+	JLE        done
 	VMOVUPS    Z10, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000b
+	JLE        done
 	VMOVUPS    Z11, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000c
+	JLE        done
 	VMOVUPS    Z12, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000d
+	JLE        done
 	VMOVUPS    Z13, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000e
+	JLE        done
 	VMOVUPS    Z14, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x0000000f
+	JLE        done
 	VMOVUPS    Z15, (DI)
 	ADDQ       R15, DI
 	ADDQ       $0x00000040, SI
 	SUBQ       $0x00000010, R13
 	JG         loop
+
+done:
 	VZEROUPPER
 	RET
 
@@ -19642,7 +19681,7 @@ done:
 	RET
 
 // func transposeAVX512F64(dst *byte, to int, src *byte, stride int, columns int, k int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·transposeAVX512F64(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+16(FP), SI
@@ -19652,37 +19691,44 @@ TEXT ·transposeAVX512F64(SB), NOSPLIT, $0-48
 	MOVQ to+8(FP), R15
 
 loop:
-	MOVQ    SI, AX
-	VMOVUPD (AX), Z0
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000001
-	JLE     none1
-	VMOVUPD (AX), Z1
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000002
-	JLE     none2
-	VMOVUPD (AX), Z2
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000003
-	JLE     none3
-	VMOVUPD (AX), Z3
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000004
-	JLE     none4
-	VMOVUPD (AX), Z4
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000005
-	JLE     none5
-	VMOVUPD (AX), Z5
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000006
-	JLE     none6
-	VMOVUPD (AX), Z6
-	ADDQ    DX, AX
-	CMPQ    R12, $0x00000007
-	JLE     none7
-	VMOVUPD (AX), Z7
-	JMP     all
+	MOVQ      R13, BX
+	MOVL      $0x00000008, CX
+	CMPQ      BX, CX
+	CMOVQGT   CX, BX
+	MOVL      $0xffffffff, CX
+	BZHIL     BX, CX, CX
+	KMOVW     CX, K1
+	MOVQ      SI, AX
+	VMOVUPD.Z (AX), K1, Z0
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000001
+	JLE       none1
+	VMOVUPD.Z (AX), K1, Z1
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000002
+	JLE       none2
+	VMOVUPD.Z (AX), K1, Z2
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000003
+	JLE       none3
+	VMOVUPD.Z (AX), K1, Z3
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000004
+	JLE       none4
+	VMOVUPD.Z (AX), K1, Z4
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000005
+	JLE       none5
+	VMOVUPD.Z (AX), K1, Z5
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000006
+	JLE       none6
+	VMOVUPD.Z (AX), K1, Z6
+	ADDQ      DX, AX
+	CMPQ      R12, $0x00000007
+	JLE       none7
+	VMOVUPD.Z (AX), K1, Z7
+	JMP       all
 
 none1:
 	VPXORD Z1, Z1, Z1
@@ -19732,23 +19778,39 @@ all:
 	VSHUFF64X2 $0xdd, Z7, Z5, Z23
 	VMOVUPD    Z16, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000001
+	JLE        done
 	VMOVUPD    Z17, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000002
+	JLE        done
 	VMOVUPD    Z18, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000003
+	JLE        done
 	VMOVUPD    Z19, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000004
+	JLE        done
 	VMOVUPD    Z20, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000005
+	JLE        done
 	VMOVUPD    Z21, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000006
+	JLE        done
 	VMOVUPD    Z22, (DI)
 	ADDQ       R15, DI
+	CMPQ       R13, $0x00000007
+	JLE        done
 	VMOVUPD    Z23, (DI)
 	ADDQ       R15, DI
 	ADDQ       $0x00000040, SI
 	SUBQ       $0x00000008, R13
 	JG         loop
+
+done:
 	VZEROUPPER
 	RET
 

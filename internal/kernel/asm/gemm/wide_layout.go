@@ -14,8 +14,8 @@ func (e *wideElement) transpose() {
 	TEXT("transposeAVX512"+e.name, NOSPLIT, "func(dst *byte, to int, src *byte, stride, columns, k int)")
 	Pragma("noescape")
 	Doc("transposeAVX512"+e.name+" sets element i of dst's row q, at q·to bytes, to src's element q at i·stride bytes, for i < 64 bytes'",
-		"worth of elements and q < k, k a positive multiple of those. For i ≥ columns, at least 1, it sets 0.")
-	dst, src, stride, columns, k, to, row := reg.RDI, reg.RSI, reg.RDX, reg.R12, reg.R13, reg.R15, reg.RAX
+		"worth of elements and q < k. k is positive. For i ≥ columns, at least 1, it sets 0.")
+	dst, src, stride, columns, k, to, row, left, ones := reg.RDI, reg.RSI, reg.RDX, reg.R12, reg.R13, reg.R15, reg.RAX, reg.RBX, reg.RCX
 	Load(Param("dst"), dst)
 	Load(Param("src"), src)
 	Load(Param("stride"), stride)
@@ -23,16 +23,21 @@ func (e *wideElement) transpose() {
 	Load(Param("k"), k)
 	Load(Param("to"), to)
 	Label("loop")
+	MOVQ(k, left)
+	MOVL(U32(e.lanes), ones.As32())
+	CMPQ(left, ones)
+	CMOVQGT(ones, left)
+	setMask(k1, left, ones)
 	MOVQ(src, row)
 	for i := range e.lanes {
 		if i == 0 {
-			e.move(at(row, 0), z[0])
+			e.moveZero(at(row, 0), k1, z[0])
 		} else {
 			// A column that is not there is read as zeros.
 			ADDQ(stride, row)
 			CMPQ(columns, U32(i))
 			JLE(LabelRef(fmt.Sprintf("none%d", i)))
-			e.move(at(row, 0), z[i])
+			e.moveZero(at(row, 0), k1, z[i])
 		}
 	}
 	JMP(LabelRef("all"))
@@ -43,12 +48,17 @@ func (e *wideElement) transpose() {
 	Label("all")
 	e.transposeRegisters()
 	for j := range e.lanes {
+		if j > 0 {
+			CMPQ(k, U32(j))
+			JLE(LabelRef("done"))
+		}
 		e.move(e.transposedAt(j), at(dst, 0))
 		ADDQ(to, dst)
 	}
 	ADDQ(U32(64), src)
 	SUBQ(U32(e.lanes), k)
 	JG(LabelRef("loop"))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }
