@@ -116,15 +116,19 @@ func (g *Gemm[T]) swapped(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int) 
 	}
 }
 
-// dots computes a region as dot products, some at a time: assembly cannot be preempted.
+// dots computes a region as dot products, of three rows of A and some columns of B at a time: assembly cannot be preempted.
 func (g *Gemm[T]) dots(i0, i1, j0, j1 int) {
-	const at = 1 << 20
+	const at = 1 << 18
 	sub := *g
 	if g.N > 1 {
-		for step, j := max(at/g.K, 1), j0; j < j1; j += step {
+		for step, j := max(at/(g.M*g.K), 16), j0; j < j1; j += step {
 			sub.N = min(step, j1-j)
-			sub.B, sub.C = g.B[j*g.BCol:], g.C[j:]
-			multiplyDots(&sub)
+			sub.B = g.B[j*g.BCol:]
+			for i := i0; i < i1; i += sub.M {
+				sub.M = min(3, i1-i)
+				sub.A, sub.C = g.A[i*g.ARow:], g.C[i*g.CRow+j:]
+				multiplyDots(&sub)
+			}
 		}
 	} else { // a column of A's rows times B: as a row, Cᵀ = Bᵀ·Aᵀ
 		sub.M = 1

@@ -37,6 +37,9 @@ func multiplyDots[T Float](g *Gemm[T]) {
 	}
 }
 
+// narrowDotRows is maxDotRows for the narrow kernels.
+const narrowDotRows = 40
+
 func bytes[T Float](s []T) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(s))) }
 
 // copyPanels packs full panels whose rows are contiguous, as many of them as go side by side, at most n, and says how many.

@@ -45,6 +45,9 @@ func multiplyDots[T Float](g *Gemm[T]) {
 	}
 }
 
+// narrowDotRows is maxDotRows: no more than nothing else is made for, without assembly.
+const narrowDotRows = 3
+
 func dots4[T Float](a, b0, b1, b2, b3 []T) [4]T {
 	b0, b1, b2, b3 = b0[:len(a)], b1[:len(a)], b2[:len(a)], b3[:len(a)]
 	var s0, s1, s2, s3 T

@@ -6,6 +6,8 @@ package kernel
 // BCol = rows of a packed panel, so that in both cases panel q begins at q·panel·BCol). M, N and K are positive.
 func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
 
+const narrowDotRows = 0
+
 // There is no portable form of these: nothing calls them unless accelerated.
 func multiplyDots[T Float](g *Gemm[T])                                {}
 func copyPanels[T Float](dst, b []T, row, k, n int) int               { return 1 }

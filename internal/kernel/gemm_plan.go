@@ -28,6 +28,7 @@ const (
 	shallowRows   = 12        // so many rows at a time, unless k is flat and the tiles are wide
 	pageBytes     = 4096
 	maxPanels     = 32      // of a group and
+	minDotDepth   = 48      // the shortest k for dot products of more than three rows
 	maxRows       = 384     // of a chunk: a call of the micro-kernel, which cannot be preempted, takes at most some 250 µs
 	maxOneCall    = 1 << 23 // multiply-adds of a product that needs no plan: some 200 µs at most
 	flat          = 8       // the longest k at which C is stored in rows as long as tiles can be: known to the assembly
@@ -47,6 +48,7 @@ type blocking struct {
 	widePanels int // groups and parts of such products are multiples of so many panels
 	wideDepth  int // their k, if they are packed: so many panels of it fit into groupBytes
 
+	maxDotRows        int // rows of A up to which elements of C may be dot products of contiguous vectors: see dotsPay
 	maxSwapRows       int // rows of A up to which it is A, not B, that may be transposed: see swapPays
 	storeTransposed   int // what it costs to store a row's elements transposed, and
 	packTransposed    int // to pack a row of B, in multiply-adds for each element
@@ -64,12 +66,12 @@ type blocking struct {
 var (
 	narrowBlocking = blocking{
 		tileRows: tileRows, wideRows: 4, groupBytes: 256 << 10, chunkBytes: 128 << 10, widePanels: 12, wideDepth: 320,
-		maxSwapRows: 128, storeTransposed: 1, packTransposed: 5, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
+		maxDotRows: narrowDotRows, maxSwapRows: 128, storeTransposed: 1, packTransposed: 5, maxDirectRows: 32, maxDirectDepth: 400, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: maxDepth, maxDirectCols: 512,
 		minTransposeCols: 64, minTransposeDepth: 48,
 	}
 	wideBlocking = blocking{
 		tileRows: 12, wideRows: 3, groupBytes: 512 << 10, chunkBytes: 256 << 10, widePanels: 16, wideDepth: 512,
-		maxSwapRows: 128, storeTransposed: 16, packTransposed: 8, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
+		maxDotRows: 12, maxSwapRows: 128, storeTransposed: 16, packTransposed: 8, maxDirectRows: 256, maxDirectDepth: 1024, maxAliasedRows: 32, maxAliasedDepth: 400, maxAliasedColumns: 256, maxDirectCols: 512,
 		minTransposeCols: math.MaxInt,
 	}
 )
@@ -108,12 +110,19 @@ func (g *Gemm[T]) direct() (rows, depth int) {
 	return at.maxDirectRows, at.maxDirectDepth
 }
 
+// dotsPay says whether A's rows and B's columns, both contiguous, had better be multiplied as they lie than laid out otherwise.
+func (g *Gemm[T]) dotsPay() bool {
+	return g.M <= 3 || g.M <= blocks().maxDotRows && g.K >= minDotDepth && g.padding() > g.M/4
+}
+
+// padding is the number of columns by which the last panel is short of A transposed.
+func (g *Gemm[T]) padding() int { return roundUp(g.M, panel[T]()) - g.M }
+
 // swapPays says whether a B with contiguous columns had better be broadcast than packed: packing it costs as much as some rows of
 // C, the other way C is stored transposed and the last panel of A may be padding.
 func (g *Gemm[T]) swapPays() bool {
 	at := blocks()
-	padding := roundUp(g.M, panel[T]()) - g.M
-	return g.M <= at.maxSwapRows && at.storeTransposed*g.M <= (at.packTransposed-padding)*g.K
+	return g.M <= at.maxSwapRows && at.storeTransposed*g.M <= (at.packTransposed-g.padding())*g.K
 }
 
 // lowRows is the height of the pieces in which products of seven to nine rows go through the narrow kernels' wider tiles, three or
@@ -133,7 +142,7 @@ func (g *Gemm[T]) plan() plan {
 	directRows, directDepth := g.direct()
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
-	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.M <= 3 && g.N > 1 && g.BCol != 1 || g.N == 1 && g.CRow == 1)
+	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.N > 1 && g.BCol != 1 && g.dotsPay() || g.N == 1 && g.CRow == 1)
 	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.N > 3 && g.swapPays()
 	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > directRows)
 	low := 0 // rows that a piece has of a product that goes through in low pieces
