@@ -225,6 +225,17 @@ func TestTableTargets(t *testing.T) {
 	}
 }
 
+func TestTableTensor(t *testing.T) {
+	table, err := read(t, "a,b,c\n1,2,x\n4,5,y\n", data.CSVOptions{}).Only("b", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := table.Tensor(graph.Float32)
+	if err != nil || !slices.Equal([]int(x.Shape()), []int{2, 2}) || !slices.Equal(x.Float32s(), []float32{2, 1, 5, 4}) {
+		t.Errorf("%v, %v", x, err)
+	}
+}
+
 func TestTableSaysWhereItIsWrong(t *testing.T) {
 	table := read(t, "a,b,c\n1,x,5\n,y,6\n1e300,,7\n", data.CSVOptions{Missing: []string{""}})
 	noText, err := table.Without("b")
@@ -246,7 +257,7 @@ func TestTableSaysWhereItIsWrong(t *testing.T) {
 		{"a column past the last", set(table, graph.Float64, table.Name(3)), `there is no column "column 3"`},
 		{"a column before the first", set(table, graph.Float64, table.Name(-4)), `there is no column "column -4"`},
 		{"whole numbers", set(table, graph.Int32, "a"), "take graph.Float32 or graph.Float64"},
-		{"nothing but labels", set(read(t, "a\n1\n", data.CSVOptions{}), graph.Float64, "a"), `besides "a" there is no column to learn from`},
+		{"nothing but labels", set(read(t, "a\n1\n", data.CSVOptions{}), graph.Float64, "a"), `besides ["a"] there is no column to learn from`},
 		{"no rows left", set(read(t, "a,b\n1,\n", data.CSVOptions{Missing: []string{""}}).DropMissing(), graph.Float64, "a"), "has no rows"},
 		{"no target", func() error { _, err := noText.Targets(graph.Float64); return err }, "name at least one"},
 		{"a target that is text", func() error {
@@ -258,6 +269,10 @@ func TestTableSaysWhereItIsWrong(t *testing.T) {
 			return err
 		}, "line 3, column 1 (a)"},
 		{"a name that is unknown", func() error { _, err := table.OneHot("b", &data.Labels{Names: []string{"x"}}); return err }, `line 3, column 2 (b): "y" is none of the 1 labels ("x")`},
+		{"taking what is not there", func() error { _, err := table.Only("a", "z"); return err }, `there is no column "z"`},
+		{"taking a column twice", func() error { _, err := table.Only("a", "a"); return err }, `column "a" is named twice`},
+		{"a tensor of nothing", func() error { _, err := new(data.Table).Tensor(graph.Float32); return err }, "there is no column"},
+		{"a tensor of text", func() error { _, err := table.Tensor(graph.Float32); return err }, "column 1 (a): the value is missing"},
 		{"leaving out what is not there", func() error { _, err := table.Without("z"); return err }, `there is no column "z"`},
 		{"a table made by hand", func() error {
 			_, err := (&data.Table{Columns: []data.Column{{Name: "a", Numbers: []float64{1, 2}}, {Name: "b", Numbers: []float64{3, math.Inf(1)}}}}).Targets(graph.Float64, "a")

@@ -94,6 +94,34 @@ func (s *Set) Select(rows []int) (*Set, error) {
 	return s.with(to), nil
 }
 
+// Only returns a set of the same examples with copies of some of their features alone, in the given order. It fails if X is not
+// (examples, features), or if a feature is not one of them. Y is that of s.
+func (s *Set) Only(features ...int) (*Set, error) {
+	c, err := s.columns()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(c.x.Shape) != 2 || len(features) == 0:
+		return nil, graph.Errorf(graph.ErrShape, "%d features of examples of shape %v; take some, of (examples, features)", len(features), tensor.Shape(c.x.Shape))
+	}
+	width := c.x.Shape[1]
+	some := &Set{Y: s.Y, Classes: s.Classes, Labels: s.Labels}
+	x := graph.NewArray(c.x.DType, c.len(), len(features))
+	for to, from := range features {
+		if from < 0 || from >= width {
+			return nil, graph.Errorf(graph.ErrValue, "feature %d of %d; they count from 0", from, width)
+		}
+		if len(s.Features) == width {
+			some.Features = append(some.Features, s.Features[from])
+		}
+		for row := range c.len() {
+			x.SetAt(row*len(features)+to, c.x.At(row*width+from))
+		}
+	}
+	some.X = x.Dense()
+	return some, nil
+}
+
 // Gather copies the given rows into x: (len(rows), features…) and y: (len(rows), …), which the caller owns and which have the
 // element types of X and Y and lie densely in memory. It allocates nothing. It fails if they do not fit, or if a row is not
 // from 0 to Len()−1; then x and y are as before.

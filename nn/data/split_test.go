@@ -267,3 +267,28 @@ func TestNewSet(t *testing.T) {
 		}
 	}
 }
+
+func TestOnly(t *testing.T) {
+	iris, err := data.Iris(graph.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	petals, err := iris.Only(3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(petals.Features, []string{"petal_width_cm", "petal_length_cm"}) || !slices.Equal(petals.X.Float32s()[:4], []float32{0.2, 1.4, 0.2, 1.4}) {
+		t.Errorf("%q: %v", petals.Features, petals.X.Float32s()[:4])
+	}
+	if petals.Len() != 150 || petals.Classes != 3 || !slices.Equal(petals.Y.Int64s(), iris.Y.Int64s()) || !slices.Equal(petals.Labels, iris.Labels) {
+		t.Errorf("%d examples, %d classes", petals.Len(), petals.Classes)
+	}
+	for _, features := range [][]int{nil, {4}, {-1}, {0, 9}} {
+		if _, err := iris.Only(features...); err == nil {
+			t.Errorf("features %v: no error", features)
+		}
+	}
+	if _, err := (*data.Set)(nil).Only(0); err == nil {
+		t.Error("of nil: no error")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapir-ml/tapir/graph"
+	"gorgonia.org/tensor"
 )
 
 // Table is rows of named columns, each of numbers or of text: what a CSV file holds, on its way to a Set. Its methods make
@@ -87,6 +88,22 @@ func (t *Table) Column(name string) (*Column, error) {
 		}
 	}
 	return nil, graph.Errorf(graph.ErrName, "%sthere is no column %q; there are %s", t.prefix(), name, few(t.Names()))
+}
+
+// Only returns the table of the named columns, in the given order. It fails if there is no such column, or if one is named twice.
+func (t *Table) Only(names ...string) (*Table, error) {
+	some := &Table{file: t.file, lines: t.lines}
+	for i, name := range names {
+		c, err := t.Column(name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, graph.Errorf(graph.ErrName, "column %q is named twice", name)
+		}
+		some.Columns = append(some.Columns, *c)
+	}
+	return some, nil
 }
 
 // Without returns the table without the named columns. It fails if there is no such column.
@@ -215,13 +232,9 @@ func (t *Table) Targets(dtype graph.DType, columns ...string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets := &Table{file: t.file, lines: t.lines}
-	for _, name := range columns {
-		c, err := t.Column(name)
-		if err != nil {
-			return nil, err
-		}
-		targets.Columns = append(targets.Columns, *c)
+	targets, err := t.Only(columns...)
+	if err != nil {
+		return nil, err
 	}
 	y, _, err := targets.features(dtype)
 	if err != nil {
@@ -231,6 +244,15 @@ func (t *Table) Targets(dtype graph.DType, columns ...string) (*Set, error) {
 		y = y.As([]int{t.Len()})
 	}
 	return &Set{X: x.Dense(), Y: y.Dense(), Features: features}, nil
+}
+
+// Tensor returns all columns as (rows, columns) of dtype, float: examples that nothing is known of yet. It fails as Labelled does.
+func (t *Table) Tensor(dtype graph.DType) (*tensor.Dense, error) {
+	x, _, err := t.features(dtype)
+	if err != nil {
+		return nil, err
+	}
+	return x.Dense(), nil
 }
 
 // features makes (rows, columns) of all columns but the named ones.
@@ -243,7 +265,7 @@ func (t *Table) features(dtype graph.DType, but ...string) (x graph.Array, names
 	case err != nil:
 		return x, nil, err
 	case len(rest.Columns) == 0:
-		return x, nil, graph.Errorf(graph.ErrValue, "%sbesides %s there is no column to learn from", t.prefix(), few(but))
+		return x, nil, graph.Errorf(graph.ErrValue, "%sbesides [%s] there is no column to learn from", t.prefix(), few(but))
 	case t.Len() == 0:
 		return x, nil, graph.Errorf(graph.ErrValue, "%sthe table has no rows", t.prefix())
 	}
