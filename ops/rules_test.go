@@ -100,6 +100,10 @@ var ruleCases = map[string]struct {
 		b := ops.BroadcastTo(ops.Slice(x, 0, 0, 1), 3, 1)
 		return ops.Mul(x, ops.At(ops.Reshape(b, 1, -1), 1, 2)), b
 	}, -9, 9, []float64{inf, nan, 0}, nil, true},
+	"broadcast-broadcast": {func(x *graph.Node) (*graph.Node, *graph.Node) {
+		b := ops.BroadcastTo(x, append(graph.Shape{1, 3}, x.Shape()...)...)
+		return ops.BroadcastTo(b, append(graph.Shape{2, 3}, x.Shape()...)...), b
+	}, -9, 9, []float64{inf, nan, 0}, nil, true},
 	"reshape-reshape": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		n := ops.Reshape(x, 1, 1, -1)
 		return ops.Reshape(n, -1, 1), n

@@ -339,4 +339,13 @@ func init() {
 			return BroadcastTo(Reshape(b.In(0)), n.Shape()...)
 		},
 	})
+	rewrite(graph.Rule{
+		Name: "broadcast-broadcast", Why: "what is repeated twice can be repeated to the last shape at once", Root: BroadcastToDef,
+		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
+			if b := m.Op(n.In(0), BroadcastToDef); b != nil {
+				return BroadcastTo(b.In(0), n.Shape()...)
+			}
+			return nil
+		},
+	})
 }

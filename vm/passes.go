@@ -173,26 +173,31 @@ func applyRules(u *unit) error {
 	return nil
 }
 
-// dropBroadcasts lets a pointwise operator repeat its operands itself, where its result has the same shape so.
+// dropBroadcasts lets a pointwise operator repeat its operands itself, or its result be repeated in place of them.
 func dropBroadcasts(n *graph.Node, in []*graph.Node) *graph.Node {
-	if _, ok := elementwiseOps[n.Def()]; !ok || len(in) < 2 {
+	if _, ok := elementwiseOps[n.Def()]; !ok || !slices.ContainsFunc(in, isBroadcast) {
 		return nil
 	}
-	var to *graph.Node
+	fewer := slices.Clone(in)
 	for k, x := range in {
-		if !x.Is(ops.BroadcastToDef) {
+		if !isBroadcast(x) {
 			continue
 		}
-		fewer := slices.Clone(in)
 		if fewer[k] = x.In(0); fewer[k].Is(ops.ReshapeDef) && fewer[k].In(0).Shape().Rank() == 0 { // a scalar, which rules recognise
 			fewer[k] = fewer[k].In(0)
 		}
-		if m := graph.Apply(n.Def(), n.Attr(), fewer...); m.Err() == nil && m.Type().Identical(n.Type()) {
-			to, in = m, fewer
-		}
 	}
-	return to
+	m := graph.Apply(n.Def(), n.Attr(), fewer...)
+	if m.Err() == nil && !m.Type().Identical(n.Type()) {
+		m = ops.BroadcastTo(m, n.Shape()...)
+	}
+	if m.Err() != nil {
+		return nil
+	}
+	return m
 }
+
+func isBroadcast(n *graph.Node) bool { return n.Is(ops.BroadcastToDef) }
 
 // foldLimit is the largest value, in bytes, that folding may put into a program.
 const foldLimit = 1 << 16
