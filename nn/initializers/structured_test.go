@@ -6,7 +6,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/nn/initializers"
+	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/vm"
+	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
 )
 
@@ -60,6 +64,33 @@ func TestOrthogonal(t *testing.T) {
 		shape := rapid.SliceOfN(rapid.IntRange(0, 12), 2, 4).Draw(t, "shape")
 		check(t, rapid.Uint64().Draw(t, "seed"), rapid.Float64Range(0, 3).Draw(t, "gain"), shape...)
 	})
+}
+
+// The matrix is the Q of a Gaussian one, A = QR: so QᵀA = R is upper triangular with a positive diagonal, which leaves no other Q. Of a wide one
+// the same holds for the transposes. R's diagonal has χ-distributed lengths, of which the smallest here is far above rounding.
+func TestOrthogonalIsTheFactor(t *testing.T) {
+	for _, c := range []struct{ rows, columns int }{{7, 4}, {4, 7}, {5, 5}, {40, 33}} {
+		n := c.rows * c.columns
+		a, q := fill(initializers.Normal(1), n, c.rows, c.columns), fill(initializers.Orthogonal(1), n, c.rows, c.columns)
+		long, short := max(c.rows, c.columns), min(c.rows, c.columns)
+		at := func(m []float64, i, j int) float64 { // of the tall form
+			if c.rows < c.columns {
+				i, j = j, i
+			}
+			return m[i*c.columns+j]
+		}
+		for i := range short {
+			for j := range short {
+				r := 0.0
+				for k := range long {
+					r += at(q, k, i) * at(a, k, j)
+				}
+				if j < i && math.Abs(r) > 1e-13 || j == i && r < 1e-3 {
+					t.Errorf("%+v: R[%d,%d] = %v", c, i, j, r)
+				}
+			}
+		}
+	}
 }
 
 // Drawn evenly from all orthogonal matrices: each element has the mean 0 and the mean square 1/n, the trace the mean 0 and the
@@ -117,36 +148,44 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// The places of torch.nn.init.dirac_ of PyTorch 1.13.
+// A convolution with it passes its input on, in each group, whatever the number of outputs.
 func TestDirac(t *testing.T) {
 	for _, c := range []struct {
-		groups int
-		shape  []int
-		want   [][]int // the indices of the ones
+		in, out, groups int
+		want            []int // the input that an output passes on; -1: none
 	}{
-		{1, []int{3, 5, 4}, [][]int{{0, 0, 2}, {1, 1, 2}, {2, 2, 2}}},
-		{2, []int{6, 2, 3, 4}, [][]int{{0, 0, 1, 2}, {1, 1, 1, 2}, {3, 0, 1, 2}, {4, 1, 1, 2}}},
-		{1, []int{1, 1, 3, 3, 3}, [][]int{{0, 0, 1, 1, 1}}},
-		{1, []int{2, 2, 0, 3}, nil},
+		{3, 3, 1, []int{0, 1, 2}},
+		{4, 4, 2, []int{0, 1, 2, 3}},
+		{2, 6, 2, []int{0, -1, -1, 1, -1, -1}},
+		{3, 2, 1, []int{0, 1}},
 	} {
-		n := 1
-		for _, s := range c.shape {
-			n *= s
+		g := graph.New()
+		x := g.Input("x", graph.Float64, 1, graph.Dim(c.in), 4, 5)
+		w := g.Param("w", graph.Float64, initializers.Dirac(c.groups), graph.Dim(c.out), graph.Dim(c.in/c.groups), 3, 3)
+		y := ops.Conv2D(x, w, nil, ops.Convolution{Same: true, Groups: c.groups})
+		state, err := vm.NewState(g, 1)
+		if err != nil {
+			t.Fatal(err)
 		}
-		want := make([]float64, n)
-		for _, index := range c.want {
-			at := 0
-			for i, k := range index {
-				at = at*c.shape[i] + k
+		image := make([]float64, c.in*20)
+		for i := range image {
+			image[i] = float64(i + 1)
+		}
+		v, err := vm.Eval(state, y, vm.Feeds{x: tensor.New(tensor.WithShape(1, c.in, 4, 5), tensor.WithBacking(image))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for channel, from := range c.want {
+			want := make([]float64, 20)
+			if from >= 0 {
+				want = image[from*20:][:20]
 			}
-			want[at] = 1
-		}
-		x := make([]float64, n)
-		initializers.Dirac(c.groups).Fill(nil, c.shape, x)
-		if fmt.Sprint(x) != fmt.Sprint(want) {
-			t.Errorf("%v in %d groups: %v, want %v", c.shape, c.groups, x, want)
+			if got := v.Float64s()[channel*20:][:20]; fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%+v: output %d is %v, want %v", c, channel, got, want)
+			}
 		}
 	}
+	initializers.Dirac(1).Fill(nil, []int{2, 2, 0, 3}, nil) // an empty window
 }
 
 // Each column has its share of zeros, and not always at the same places.
