@@ -22,7 +22,6 @@ type progress struct {
 	epochs          int // in all; 0 if that is not known
 	done, doneFirst int // batches, in all and before this process began
 	examples        int // that this process trained with
-	text            string
 }
 
 func newProgress(o Options, r *run) *progress {
