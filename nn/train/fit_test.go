@@ -487,7 +487,7 @@ func TestNoBatches(t *testing.T) {
 func TestInterruptedAndResumed(t *testing.T) {
 	training, validation := digits(t)
 	options := func(dir string) train.Options {
-		o := train.Options{Epochs: 4, Validation: validation, Best: true, Plateau: &optim.Plateau{Rate: 0.02, Patience: -1, Factor: 0.5, Threshold: 0.2}}
+		o := train.Options{Epochs: 4, Validation: validation, Best: true, MinDelta: 0.8, Plateau: &optim.Plateau{Rate: 0.02, Patience: -1, Factor: 0.5, Threshold: 0.2}}
 		if dir != "" {
 			o.Checkpoints = train.Checkpoints{Dir: dir, Steps: 3}
 		}

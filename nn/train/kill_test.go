@@ -41,7 +41,7 @@ func killedOptions() (train.Options, train.Task) {
 		task.Accumulate, task.Average = 2, &optim.Average{Decay: 0.9}
 		task.Metrics = append(task.Metrics, train.TopK(3))
 	})
-	return train.Options{Epochs: 12, Best: true, Monitor: "accuracy", Plateau: &optim.Plateau{Rate: 0.02, Patience: 1, Factor: 0.5, Threshold: 0.05}}, task
+	return train.Options{Epochs: 12, Best: true, Monitor: "top3", Plateau: &optim.Plateau{Rate: 0.02, Patience: 1, Factor: 0.5, Threshold: 0.05}}, task
 }
 
 func killedRun(folder string) error {
