@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/losses"
 	"github.com/tapir-ml/tapir/nn"
 	"github.com/tapir-ml/tapir/nn/initializers"
 	"github.com/tapir-ml/tapir/nn/optim"
@@ -43,7 +44,7 @@ func newLearner(model nn.Layer, seed uint64) (*learner, error) {
 	l := &learner{x: g.Input("x", graph.Float64, batch, 2), y: g.Input("y", graph.Float64, batch, 1)}
 	logit := nn.Build(g, model, l.x)
 	l.yes = ops.Sigmoid(logit)
-	l.loss = ops.Mean(ops.Sub(ops.Softplus(logit), ops.Mul(l.y, logit))) // −y·ln yes − (1−y)·ln(1−yes), by the logit
+	l.loss = losses.BinaryCrossEntropy(logit, l.y)
 	updates := optim.Adam{LR: 0.03}.Updates(g.Params(), autodiff.Grad(l.loss, g.Params()...))
 	step, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{l.loss}, Updates: updates, Mode: vm.Train})
 	if err != nil {
@@ -65,21 +66,21 @@ func newLearner(model nn.Layer, seed uint64) (*learner, error) {
 }
 
 // learn makes steps on all four cases and returns the loss before each.
-func (l *learner) learn(ctx context.Context, steps int) (losses []float64, err error) {
+func (l *learner) learn(ctx context.Context, steps int) (history []float64, err error) {
 	if err := l.trainer.FeedAll(vm.Feeds{l.x: points(cases), l.y: tensor.New(tensor.WithShape(4, 1), tensor.WithBacking(answers))}); err != nil {
 		return nil, err
 	}
 	for range steps {
 		if err := l.trainer.Run(ctx); err != nil {
-			return losses, err
+			return history, err
 		}
 		now, err := l.trainer.Scalar(l.loss)
 		if err != nil {
-			return losses, err
+			return history, err
 		}
-		losses = append(losses, now)
+		history = append(history, now)
 	}
-	return losses, nil
+	return history, nil
 }
 
 // ask returns the probability of "yes" at points (x, y, x, y, …).
