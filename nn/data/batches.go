@@ -149,6 +149,9 @@ func (b *Batches) Len() int {
 	return (len(b.order) + b.size - 1) / b.size
 }
 
+// Err returns nil: nothing can go wrong with what is in memory. Prefetch has the same method, and may return more.
+func (b *Batches) Err() error { return nil }
+
 // Each calls f with each batch of an epoch, as Start and Next make them. It ends early with the first error of f.
 func (b *Batches) Each(epoch int, f func(batch *Set) error) error {
 	for b.Start(epoch); b.Next(); {

@@ -35,8 +35,8 @@ type Set struct {
 // NewSet makes a set of tensors that are in memory, and looks at them first. X is taken as it is. Y of integers of any kind are
 // labels, which become int64: Classes is the largest one and 1. Y of floats are targets.
 //
-// It fails if x is not float32 or float64 of shape (examples, features…), if y has another number of rows, or if a label is
-// negative.
+// It fails if x is not float32 or float64 of shape (examples, features…), if y has another number of rows, if a label is
+// negative, or if a value is NaN or infinite. (A Set that is written as a literal is taken at its word.)
 func NewSet(x, y *tensor.Dense) (*Set, error) {
 	s := &Set{X: x, Y: y}
 	if y != nil && y.Dtype() != tensor.Float32 && y.Dtype() != tensor.Float64 {
@@ -47,8 +47,17 @@ func NewSet(x, y *tensor.Dense) (*Set, error) {
 		s.Y = labels
 	}
 	c, err := s.columns()
-	if err != nil || c.y.DType.IsFloat() {
-		return s, err
+	if err != nil {
+		return nil, err
+	}
+	if err := finite(c.x, "feature"); err != nil {
+		return nil, err
+	}
+	if c.y.DType.IsFloat() {
+		if err := finite(c.y, "target"); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	for row, label := range c.y.I64() {
 		if label < 0 {

@@ -1,7 +1,6 @@
 package data_test
 
 import (
-	"fmt"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -307,40 +306,4 @@ func TestMinMax(t *testing.T) {
 	if _, err := new(data.MinMax).Apply(x); err == nil {
 		t.Error("a scaling that was fitted to nothing: no error")
 	}
-}
-
-func ExampleBatches() {
-	digits, err := data.Digits(graph.Float32)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	parts, err := digits.Split(42, 0.7, 0.15, 0.15)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	scale, err := data.FitMinMaxJoint(parts[0].X) // of the training split only
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, p := range parts {
-		if p.X, err = scale.Apply(p.X); err != nil {
-			fmt.Println(err)
-			return
-		}
-	}
-	batches, err := data.NewBatches(parts[0], 500, 42)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for batches.Start(1); batches.Next(); {
-		fmt.Println(batches.Batch().X.Shape(), batches.Batch().Y.Shape())
-	}
-	// Output:
-	// (500, 64) (500)
-	// (500, 64) (500)
-	// (258, 64) (258)
 }

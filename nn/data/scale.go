@@ -25,10 +25,10 @@ func FitMinMaxJoint(x *tensor.Dense) (*MinMax, error) { return fitMinMax(x, true
 
 func fitMinMax(x *tensor.Dense, joint bool) (*MinMax, error) {
 	m := &MinMax{}
-	return m, fit(x, joint, func(each []float64) {
+	return m, fit(x, joint, func(n int, at func(i int) float64) {
 		low, high := math.Inf(1), math.Inf(-1)
-		for _, v := range each {
-			low, high = math.Min(low, v), math.Max(high, v)
+		for i := range n {
+			low, high = math.Min(low, at(i)), math.Max(high, at(i))
 		}
 		m.Low, m.High = append(m.Low, low), append(m.High, high)
 	})
@@ -74,15 +74,16 @@ func FitStandardJoint(x *tensor.Dense) (*Standard, error) { return fitStandard(x
 
 func fitStandard(x *tensor.Dense, joint bool) (*Standard, error) {
 	s := &Standard{}
-	return s, fit(x, joint, func(each []float64) {
-		// About the first value, so that a constant has exactly no deviation; then the mean of squares loses nothing to a large mean.
-		n, mean, squares := float64(len(each)), 0.0, 0.0
-		for _, v := range each {
-			mean += (v - each[0]) / n
+	return s, fit(x, joint, func(n int, at func(i int) float64) {
+		// Around the first value, so that a constant has exactly no deviation, and a large mean costs no digits.
+		first, mean, squares := at(0), 0.0, 0.0
+		for i := range n {
+			mean += (at(i) - first) / float64(n)
 		}
-		mean += each[0]
-		for _, v := range each {
-			squares += (v - mean) * (v - mean) / n
+		mean += first
+		for i := range n {
+			d := at(i) - mean
+			squares += d * d / float64(n)
 		}
 		s.Mean, s.Deviation = append(s.Mean, mean), append(s.Deviation, math.Sqrt(squares))
 	})
@@ -150,8 +151,8 @@ func (f affine) each(x *tensor.Dense, g func(v, origin, extent float64) float64)
 	return scaled.Dense(), nil
 }
 
-// fit calls f with the values of each feature in turn, or once with all of them.
-func fit(x *tensor.Dense, joint bool, f func(each []float64)) error {
+// fit calls f with the n values of each feature in turn, or once with all of them.
+func fit(x *tensor.Dense, joint bool, f func(n int, at func(i int) float64)) error {
 	a, width, err := featuresOf(x)
 	if err != nil {
 		return err
@@ -159,20 +160,14 @@ func fit(x *tensor.Dense, joint bool, f func(each []float64)) error {
 	if a.Len() == 0 {
 		return graph.Errorf(graph.ErrValue, "a tensor of shape %v has no values to fit a scaling to", tensor.Shape(a.Shape))
 	}
-	for i := range a.Len() {
-		if v := a.At(i); math.IsNaN(v) || math.IsInf(v, 0) {
-			return graph.Errorf(graph.ErrValue, "feature %d of example %d is %v; a scaling is fitted to finite values: leave the example out, or fill it in", i%width, i/width, v)
-		}
+	if err := finite(a, "feature"); err != nil {
+		return err
 	}
 	if joint {
 		width = 1
 	}
-	each := make([]float64, a.Len()/width)
 	for feature := range width {
-		for i := range each {
-			each[i] = a.At(i*width + feature)
-		}
-		f(each)
+		f(a.Len()/width, func(i int) float64 { return a.At(i*width + feature) })
 	}
 	return nil
 }
@@ -187,4 +182,15 @@ func featuresOf(x *tensor.Dense) (graph.Array, int, error) {
 		return a, 0, graph.Errorf(graph.ErrShape, "%v of shape %v; examples are float32 or float64 (examples, features…)", a.DType, tensor.Shape(a.Shape))
 	}
 	return a, a.Len() / max(a.Shape[0], 1), nil
+}
+
+// finite fails for the first value that is NaN or infinite.
+func finite(a graph.Array, what string) error {
+	width := a.Len() / max(a.Shape[0], 1)
+	for i := range a.Len() {
+		if v := a.At(i); math.IsNaN(v) || math.IsInf(v, 0) {
+			return graph.Errorf(graph.ErrValue, "%s %d of example %d is %v; leave the example out (Select), or fill it in", what, i%width, i/width, v)
+		}
+	}
+	return nil
 }

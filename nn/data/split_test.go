@@ -256,6 +256,8 @@ func TestNewSet(t *testing.T) {
 		want string
 	}{
 		"a negative label": {x, tensor.New(tensor.WithShape(3), tensor.WithBacking([]int64{0, -1, 2})), "row 1 has label -1"},
+		"NaN in features":  {tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float32{1, 2, 3, float32(math.NaN())})), tensor.New(tensor.WithShape(2), tensor.WithBacking([]int64{0, 1})), "feature 1 of example 1 is NaN; leave the example out"},
+		"NaN as target":    {x, tensor.New(tensor.WithShape(3), tensor.WithBacking([]float64{1, math.Inf(-1), 3})), "target 0 of example 1 is -Inf"},
 		"too few":          {x, tensor.New(tensor.WithShape(2), tensor.WithBacking([]int64{0, 1})), "examples of shape (3, 2) and labels of shape (2)"},
 		"no labels":        {x, nil, "nil"},
 		"text":             {x, tensor.New(tensor.WithShape(3), tensor.WithBacking([]string{"a", "b", "c"})), "string"},

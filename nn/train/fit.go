@@ -17,13 +17,14 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Source deals out the batches of an epoch; *data.Batches is one. What it deals is a function of the epoch's number alone, or a
+// Source deals out the batches of an epoch; *data.Batches is one, and *data.Prefetch. What it deals is a function of the epoch's number alone, or a
 // run cannot be resumed.
 type Source interface {
 	Start(epoch int)  // begins an epoch
-	Next() bool       // goes to the next batch; false at the end of the epoch
+	Next() bool       // goes to the next batch; false at the end of the epoch, or where it fails
 	Batch() *data.Set // the batch, until the next Next
 	Len() int         // how many batches an epoch has
+	Err() error       // why the epoch ended early; nil if it did not
 }
 
 // Options say how long to train, and what happens meanwhile. At least one of Epochs, Steps, Patience and Converged ends the run.
@@ -140,6 +141,11 @@ func (r *run) loop(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return r.interrupted(ctx)
 			}
+		}
+		if err := r.batches.Err(); ctx.Err() != nil {
+			return r.interrupted(ctx)
+		} else if err != nil {
+			return err
 		}
 		if r.batch == 0 {
 			return graph.Errorf(graph.ErrValue, "no batches: epoch %d dealt none", r.epoch)

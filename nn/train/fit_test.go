@@ -476,6 +476,7 @@ func (empty) Start(int)        {}
 func (empty) Next() bool       { return false }
 func (empty) Batch() *data.Set { return nil }
 func (empty) Len() int         { return 0 }
+func (empty) Err() error       { return nil }
 
 func TestNoBatches(t *testing.T) {
 	if _, err := newTrainer(t, classifier()).Fit(background, empty{}, train.Options{Steps: 1}); err == nil || !strings.Contains(err.Error(), "no batches") {
@@ -572,5 +573,47 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	}
 	if more, err := newTrainer(t, classifier()).Fit(background, batchesOf(t, training, 32), o); err != nil || len(more.History.Epochs) != 2 {
 		t.Errorf("%v, %v", more, err)
+	}
+}
+
+// Batches that are made in the background train as others do, to the bit; where one cannot be made, the run says why instead of
+// going on with fewer.
+func TestPrefetchedBatches(t *testing.T) {
+	fit := func(ctx context.Context, change func(*data.Set) error) (*train.Result, error) {
+		task, set := regression()
+		p, err := data.NewPrefetch(ctx, batchesOf(t, set, 10), 2, change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Stop()
+		return newTrainer(t, task).Fit(ctx, p, train.Options{Epochs: 3})
+	}
+	task, set := regression()
+	want, err := newTrainer(t, task).Fit(background, batchesOf(t, set, 10), train.Options{Epochs: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := fit(background, nil)
+	if err != nil || got.History.CSV() != want.History.CSV() {
+		t.Errorf("%v\n%s\nwant\n%s", err, got.History.CSV(), want.History.CSV())
+	}
+	broken, calls := errors.New("broken image"), 0
+	if got, err := fit(background, func(*data.Set) error {
+		if calls++; calls == 15 {
+			return broken
+		}
+		return nil
+	}); !errors.Is(err, broken) || got.Why != "" {
+		t.Errorf("%+v, %v; want %v", got, err, broken)
+	}
+	ctx, cancel := context.WithCancel(background)
+	calls = 0
+	if _, err := fit(ctx, func(*data.Set) error {
+		if calls++; calls == 15 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted in epoch") {
+		t.Errorf("cancelled: %v", err)
 	}
 }
