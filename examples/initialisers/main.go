@@ -23,7 +23,7 @@ import (
 func main() { newProgram().Main() }
 
 func newProgram() program.Program {
-	d, steps, out := depth{layers: 50, width: 128, examples: 128}, 100, "initialisers-out"
+	d, steps, out := depth{layers: 50, width: 100, examples: 100}, 100, "initialisers-out"
 	return program.Program{
 		Name: "initialisers", Usage: usage, Out: &out,
 		Flags: func(f *program.Flags) {
@@ -43,8 +43,8 @@ relu and of tanh, and a gradient back, for each initialiser.
 usage: go run ./examples/initialisers [flags]
 
   -layers N    layers that the signal goes through                     (default 50)
-  -width N     units in each of them                                   (default 128)
-  -examples N  rows of the signal                                      (default 128)
+  -width N     units in each of them                                   (default 100)
+  -examples N  rows of the signal                                      (default 100)
   -steps N     steps of training from zero, equal and random weights   (default 100)
   -out DIR     folder for symmetry.png and signals.png                 (default initialisers-out)
 `
