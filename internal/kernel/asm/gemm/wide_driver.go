@@ -154,6 +154,9 @@ func (e *wideElement) across(f *wideFrame, panels, rows int) {
 	for r := rows; r >= 1; r-- {
 		Label(fmt.Sprintf("%sheight%d", name, r))
 		t := newWideTile(e, r, panels)
+		if r == wideRows && panels == 2 {
+			t.prefetchC(f)
+		}
 		t.multiply()
 		t.finish(f)
 	}

@@ -155,6 +155,24 @@ func (t *wideTile) multiply() {
 	}
 }
 
+// prefetchC asks for the lines of C that the tile will add to or store when it has gone through k. If that is not long it would
+// be work for nothing.
+func (t *wideTile) prefetchC(f *wideFrame) {
+	CMPQ(rK, U32(32))
+	JL(LabelRef(t.label("near")))
+	MOVQ(f.tileC, rA5)
+	MOVQ(f.tileStepC, rX)
+	for r := range t.rows {
+		if r > 0 {
+			ADDQ(rX, rA5)
+		}
+		for p := range t.panels {
+			PREFETCHT0(at(rA5, 64*p))
+		}
+	}
+	Label(t.label("near"))
+}
+
 // ahead says how many rows before their turn, in threes, and which of the panels of B a tile asks for: what was quickest for
 // 1 to 16 rows of 784 by 256, where B comes from the third-level cache.
 func (t *wideTile) ahead() (threes, every int) {
