@@ -32,6 +32,10 @@ type Gemm[T Float] struct {
 	Accumulate bool
 	// transposed stores (i,j) at C[j*CRow+i]: the swapped form Cᵀ = Bᵀ·Aᵀ. Set on the copies that micro-kernels get.
 	transposed bool
+	// ahead, if not nil, is what the wide micro-kernel asks for meanwhile, the first of rows aheadRow apart: the part of B that
+	// is packed next. Set on the same copies.
+	ahead    *T
+	aheadRow int
 
 	Epilogue Epilogue[T]
 

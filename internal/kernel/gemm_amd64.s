@@ -150,7 +150,7 @@ wide1x6t0fold:
 	VADDPS  Y12, Y11, Y11
 
 wide1x6t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x6t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -179,7 +179,7 @@ wide1x6t0bias:
 	VADDPS  Y12, Y11, Y11
 
 wide1x6t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x6t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -200,7 +200,7 @@ wide1x6t0act:
 	JMP     wide1x6t0deriv
 
 wide1x6t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -227,13 +227,13 @@ wide1x6t0leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 wide1x6t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x6t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x6t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -282,7 +282,7 @@ wide1x6t0deriv:
 	JMP     wide1x6t0store
 
 wide1x6t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -426,7 +426,7 @@ wide1x4t0fold:
 	VADDPS  Y12, Y7, Y7
 
 wide1x4t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x4t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -447,7 +447,7 @@ wide1x4t0bias:
 	VADDPS  Y12, Y7, Y7
 
 wide1x4t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x4t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -464,7 +464,7 @@ wide1x4t0act:
 	JMP     wide1x4t0deriv
 
 wide1x4t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -483,13 +483,13 @@ wide1x4t0leaky:
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
 wide1x4t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x4t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x4t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -526,7 +526,7 @@ wide1x4t0deriv:
 	JMP     wide1x4t0store
 
 wide1x4t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -631,7 +631,7 @@ wide1x2t0fold:
 	VADDPS  Y12, Y3, Y3
 
 wide1x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x2t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -644,7 +644,7 @@ wide1x2t0bias:
 	VADDPS  Y12, Y3, Y3
 
 wide1x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -657,7 +657,7 @@ wide1x2t0act:
 	JMP     wide1x2t0deriv
 
 wide1x2t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -668,13 +668,13 @@ wide1x2t0leaky:
 	VBLENDVPS    Y3, Y13, Y3, Y3
 
 wide1x2t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x2t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -699,7 +699,7 @@ wide1x2t0deriv:
 	JMP     wide1x2t0store
 
 wide1x2t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -822,7 +822,7 @@ wide2x3t0fold:
 	VADDPS  Y12, Y11, Y11
 
 wide2x3t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x3t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -845,7 +845,7 @@ wide2x3t0bias:
 	VADDPS  Y12, Y11, Y11
 
 wide2x3t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide2x3t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -866,7 +866,7 @@ wide2x3t0act:
 	JMP     wide2x3t0deriv
 
 wide2x3t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -893,13 +893,13 @@ wide2x3t0leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 wide2x3t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x3t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide2x3t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -948,7 +948,7 @@ wide2x3t0deriv:
 	JMP     wide2x3t0store
 
 wide2x3t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -1094,7 +1094,7 @@ wide2x2t0fold:
 	VADDPS  Y12, Y7, Y7
 
 wide2x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x2t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -1111,7 +1111,7 @@ wide2x2t0bias:
 	VADDPS  Y12, Y7, Y7
 
 wide2x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide2x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -1128,7 +1128,7 @@ wide2x2t0act:
 	JMP     wide2x2t0deriv
 
 wide2x2t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -1147,13 +1147,13 @@ wide2x2t0leaky:
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
 wide2x2t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide2x2t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -1190,7 +1190,7 @@ wide2x2t0deriv:
 	JMP     wide2x2t0store
 
 wide2x2t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -1333,7 +1333,7 @@ wide3x2t0fold:
 	VADDPS  Y12, Y11, Y11
 
 wide3x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide3x2t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -1354,7 +1354,7 @@ wide3x2t0bias:
 	VADDPS  Y12, Y11, Y11
 
 wide3x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide3x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -1375,7 +1375,7 @@ wide3x2t0act:
 	JMP     wide3x2t0deriv
 
 wide3x2t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -1402,13 +1402,13 @@ wide3x2t0leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 wide3x2t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide3x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide3x2t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -1457,7 +1457,7 @@ wide3x2t0deriv:
 	JMP     wide3x2t0store
 
 wide3x2t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -1636,7 +1636,7 @@ wide4x3t0fold:
 	VADDPS  Y12, Y11, Y11
 
 wide4x3t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t0act
 	VMOVUPS (SI)(R14*1), Y12
@@ -1656,7 +1656,7 @@ wide4x3t0bias:
 	VADDPS  Y12, Y11, Y11
 
 wide4x3t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide4x3t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -1677,7 +1677,7 @@ wide4x3t0act:
 	JMP     wide4x3t0deriv
 
 wide4x3t0leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -1704,13 +1704,13 @@ wide4x3t0leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 wide4x3t0deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide4x3t0store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -1761,7 +1761,7 @@ wide4x3t0deriv:
 	JMP     wide4x3t0store
 
 wide4x3t0leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -1916,7 +1916,7 @@ wide4x3t1fold:
 	VADDPS  Y12, Y11, Y11
 
 wide4x3t1bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t1act
 	VMOVUPS (SI)(R14*1), Y12
@@ -1936,7 +1936,7 @@ wide4x3t1bias:
 	VADDPS  Y12, Y11, Y11
 
 wide4x3t1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide4x3t1deriv
 	VXORPS  Y12, Y12, Y12
@@ -1957,7 +1957,7 @@ wide4x3t1act:
 	JMP     wide4x3t1deriv
 
 wide4x3t1leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -1984,13 +1984,13 @@ wide4x3t1leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 wide4x3t1deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t1store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide4x3t1store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -2041,7 +2041,7 @@ wide4x3t1deriv:
 	JMP     wide4x3t1store
 
 wide4x3t1leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -2246,7 +2246,7 @@ r6v2fold:
 	VADDPS  Y12, Y11, Y11
 
 r6v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r6v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -2265,7 +2265,7 @@ r6v2bias:
 	VADDPS  Y12, Y11, Y11
 
 r6v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -2286,7 +2286,7 @@ r6v2act:
 	JMP     r6v2deriv
 
 r6v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -2313,13 +2313,13 @@ r6v2leaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 r6v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r6v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r6v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -2370,7 +2370,7 @@ r6v2deriv:
 	JMP     r6v2store
 
 r6v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -2804,7 +2804,7 @@ r5v2fold:
 	VADDPS  Y12, Y9, Y9
 
 r5v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r5v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -2821,7 +2821,7 @@ r5v2bias:
 	VADDPS  Y12, Y9, Y9
 
 r5v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -2840,7 +2840,7 @@ r5v2act:
 	JMP     r5v2deriv
 
 r5v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -2863,13 +2863,13 @@ r5v2leaky:
 	VBLENDVPS    Y9, Y13, Y9, Y9
 
 r5v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r5v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r5v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -2914,7 +2914,7 @@ r5v2deriv:
 	JMP     r5v2store
 
 r5v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -3297,7 +3297,7 @@ r4v2fold:
 	VADDPS  Y12, Y7, Y7
 
 r4v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r4v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -3312,7 +3312,7 @@ r4v2bias:
 	VADDPS  Y12, Y7, Y7
 
 r4v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -3329,7 +3329,7 @@ r4v2act:
 	JMP     r4v2deriv
 
 r4v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -3348,13 +3348,13 @@ r4v2leaky:
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
 r4v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r4v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r4v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -3393,7 +3393,7 @@ r4v2deriv:
 	JMP     r4v2store
 
 r4v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -3681,7 +3681,7 @@ r3v2fold:
 	VADDPS  Y12, Y5, Y5
 
 r3v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r3v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -3694,7 +3694,7 @@ r3v2bias:
 	VADDPS  Y12, Y5, Y5
 
 r3v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -3709,7 +3709,7 @@ r3v2act:
 	JMP     r3v2deriv
 
 r3v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -3724,13 +3724,13 @@ r3v2leaky:
 	VBLENDVPS    Y5, Y13, Y5, Y5
 
 r3v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r3v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r3v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -3761,7 +3761,7 @@ r3v2deriv:
 	JMP     r3v2store
 
 r3v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -4144,7 +4144,7 @@ r2v2fold:
 	VADDPS  Y12, Y3, Y3
 
 r2v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r2v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -4155,7 +4155,7 @@ r2v2bias:
 	VADDPS  Y12, Y3, Y3
 
 r2v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -4168,7 +4168,7 @@ r2v2act:
 	JMP     r2v2deriv
 
 r2v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -4179,13 +4179,13 @@ r2v2leaky:
 	VBLENDVPS    Y3, Y13, Y3, Y3
 
 r2v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r2v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r2v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -4210,7 +4210,7 @@ r2v2deriv:
 	JMP     r2v2store
 
 r2v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -4474,7 +4474,7 @@ r1v2fold:
 	VADDPS  Y12, Y1, Y1
 
 r1v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r1v2act
 	VMOVUPS (SI)(R14*1), Y12
@@ -4483,7 +4483,7 @@ r1v2bias:
 	VADDPS  Y12, Y1, Y1
 
 r1v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -4494,20 +4494,20 @@ r1v2act:
 	JMP     r1v2deriv
 
 r1v2leaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
 	VBLENDVPS    Y1, Y13, Y1, Y1
 
 r1v2deriv:
-	MOVQ    176(DI), SI
+	MOVQ    192(DI), SI
 	TESTQ   SI, SI
 	JZ      r1v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r1v2store
-	MOVQ    200(DI), AX
+	MOVQ    216(DI), AX
 	SHLQ    $0x02, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -4526,7 +4526,7 @@ r1v2deriv:
 	JMP     r1v2store
 
 r1v2leakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y15
@@ -4774,7 +4774,7 @@ r6v2tailfold:
 	VADDPS     Y12, Y11, Y11
 
 r6v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -4793,7 +4793,7 @@ r6v2tailbias:
 	VADDPS     Y12, Y11, Y11
 
 r6v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -4814,7 +4814,7 @@ r6v2tailact:
 	JMP     r6v2tailderiv
 
 r6v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -4841,13 +4841,13 @@ r6v2tailleaky:
 	VBLENDVPS    Y11, Y13, Y11, Y11
 
 r6v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r6v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -4898,7 +4898,7 @@ r6v2tailderiv:
 	JMP        r6v2tailstore
 
 r6v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -5744,7 +5744,7 @@ r5v2tailfold:
 	VADDPS     Y12, Y9, Y9
 
 r5v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -5761,7 +5761,7 @@ r5v2tailbias:
 	VADDPS     Y12, Y9, Y9
 
 r5v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -5780,7 +5780,7 @@ r5v2tailact:
 	JMP     r5v2tailderiv
 
 r5v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -5803,13 +5803,13 @@ r5v2tailleaky:
 	VBLENDVPS    Y9, Y13, Y9, Y9
 
 r5v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r5v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -5854,7 +5854,7 @@ r5v2tailderiv:
 	JMP        r5v2tailstore
 
 r5v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -6622,7 +6622,7 @@ r4v2tailfold:
 	VADDPS     Y12, Y7, Y7
 
 r4v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -6637,7 +6637,7 @@ r4v2tailbias:
 	VADDPS     Y12, Y7, Y7
 
 r4v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -6654,7 +6654,7 @@ r4v2tailact:
 	JMP     r4v2tailderiv
 
 r4v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -6673,13 +6673,13 @@ r4v2tailleaky:
 	VBLENDVPS    Y7, Y13, Y7, Y7
 
 r4v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r4v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -6718,7 +6718,7 @@ r4v2tailderiv:
 	JMP        r4v2tailstore
 
 r4v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -7241,7 +7241,7 @@ r3v2tailfold:
 	VADDPS     Y12, Y5, Y5
 
 r3v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -7254,7 +7254,7 @@ r3v2tailbias:
 	VADDPS     Y12, Y5, Y5
 
 r3v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -7269,7 +7269,7 @@ r3v2tailact:
 	JMP     r3v2tailderiv
 
 r3v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -7284,13 +7284,13 @@ r3v2tailleaky:
 	VBLENDVPS    Y5, Y13, Y5, Y5
 
 r3v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r3v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -7321,7 +7321,7 @@ r3v2tailderiv:
 	JMP        r3v2tailstore
 
 r3v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -8040,7 +8040,7 @@ r2v2tailfold:
 	VADDPS     Y12, Y3, Y3
 
 r2v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -8051,7 +8051,7 @@ r2v2tailbias:
 	VADDPS     Y12, Y3, Y3
 
 r2v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -8064,7 +8064,7 @@ r2v2tailact:
 	JMP     r2v2tailderiv
 
 r2v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -8075,13 +8075,13 @@ r2v2tailleaky:
 	VBLENDVPS    Y3, Y13, Y3, Y3
 
 r2v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r2v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -8106,7 +8106,7 @@ r2v2tailderiv:
 	JMP        r2v2tailstore
 
 r2v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -8551,7 +8551,7 @@ r1v2tailfold:
 	VADDPS     Y12, Y1, Y1
 
 r1v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v2tailact
 	VMOVUPS    (SI)(R14*1), Y12
@@ -8560,7 +8560,7 @@ r1v2tailbias:
 	VADDPS     Y12, Y1, Y1
 
 r1v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -8571,20 +8571,20 @@ r1v2tailact:
 	JMP     r1v2tailderiv
 
 r1v2tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
 	VBLENDVPS    Y1, Y13, Y1, Y1
 
 r1v2tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r1v2tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -8603,7 +8603,7 @@ r1v2tailderiv:
 	JMP        r1v2tailstore
 
 r1v2tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMOVUPS      (SI), Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -9032,7 +9032,7 @@ r6v1tailfold:
 	VADDPS     Y12, Y5, Y5
 
 r6v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
@@ -9044,7 +9044,7 @@ r6v1tailbias:
 	VADDPS     Y12, Y5, Y5
 
 r6v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -9059,7 +9059,7 @@ r6v1tailact:
 	JMP     r6v1tailderiv
 
 r6v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -9074,13 +9074,13 @@ r6v1tailleaky:
 	VBLENDVPS    Y5, Y13, Y5, Y5
 
 r6v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r6v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -9113,7 +9113,7 @@ r6v1tailderiv:
 	JMP        r6v1tailstore
 
 r6v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -9684,7 +9684,7 @@ r5v1tailfold:
 	VADDPS     Y12, Y4, Y4
 
 r5v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
@@ -9695,7 +9695,7 @@ r5v1tailbias:
 	VADDPS     Y12, Y4, Y4
 
 r5v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -9709,7 +9709,7 @@ r5v1tailact:
 	JMP     r5v1tailderiv
 
 r5v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -9722,13 +9722,13 @@ r5v1tailleaky:
 	VBLENDVPS    Y4, Y13, Y4, Y4
 
 r5v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r5v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -9758,7 +9758,7 @@ r5v1tailderiv:
 	JMP        r5v1tailstore
 
 r5v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -10271,7 +10271,7 @@ r4v1tailfold:
 	VADDPS     Y12, Y3, Y3
 
 r4v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
@@ -10281,7 +10281,7 @@ r4v1tailbias:
 	VADDPS     Y12, Y3, Y3
 
 r4v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -10294,7 +10294,7 @@ r4v1tailact:
 	JMP     r4v1tailderiv
 
 r4v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -10305,13 +10305,13 @@ r4v1tailleaky:
 	VBLENDVPS    Y3, Y13, Y3, Y3
 
 r4v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r4v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -10338,7 +10338,7 @@ r4v1tailderiv:
 	JMP        r4v1tailstore
 
 r4v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -10712,7 +10712,7 @@ r3v1tailfold:
 	VADDPS     Y12, Y2, Y2
 
 r3v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
@@ -10721,7 +10721,7 @@ r3v1tailbias:
 	VADDPS     Y12, Y2, Y2
 
 r3v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -10733,7 +10733,7 @@ r3v1tailact:
 	JMP     r3v1tailderiv
 
 r3v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
@@ -10742,13 +10742,13 @@ r3v1tailleaky:
 	VBLENDVPS    Y2, Y13, Y2, Y2
 
 r3v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r3v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -10770,7 +10770,7 @@ r3v1tailderiv:
 	JMP        r3v1tailstore
 
 r3v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -11218,7 +11218,7 @@ r2v1tailfold:
 	VADDPS     Y12, Y1, Y1
 
 r2v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
@@ -11226,7 +11226,7 @@ r2v1tailbias:
 	VADDPS     Y12, Y1, Y1
 
 r2v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -11237,20 +11237,20 @@ r2v1tailact:
 	JMP     r2v1tailderiv
 
 r2v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 	VMULPS       Y12, Y1, Y13
 	VBLENDVPS    Y1, Y13, Y1, Y1
 
 r2v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r2v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -11269,7 +11269,7 @@ r2v1tailderiv:
 	JMP        r2v1tailstore
 
 r2v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -11575,14 +11575,14 @@ r1v1tailfold:
 	VADDPS     Y12, Y0, Y0
 
 r1v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v1tailact
 	VMASKMOVPS (SI)(R14*1), Y15, Y12
 	VADDPS     Y12, Y0, Y0
 
 r1v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -11592,18 +11592,18 @@ r1v1tailact:
 	JMP     r1v1tailderiv
 
 r1v1tailleaky:
-	VBROADCASTSS 172(DI), Y12
+	VBROADCASTSS 188(DI), Y12
 	VMULPS       Y12, Y0, Y13
 	VBLENDVPS    Y0, Y13, Y0, Y0
 
 r1v1tailderiv:
-	MOVQ       176(DI), SI
+	MOVQ       192(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r1v1tailstore
-	MOVQ       200(DI), AX
+	MOVQ       216(DI), AX
 	SHLQ       $0x02, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -11619,7 +11619,7 @@ r1v1tailderiv:
 	JMP        r1v1tailstore
 
 r1v1tailleakyderiv:
-	VBROADCASTSS 172(DI), Y14
+	VBROADCASTSS 188(DI), Y14
 	VMASKMOVPS   (SI), Y15, Y13
 	VCMPPS       $0x11, Y13, Y12, Y13
 	VMULPS       Y14, Y0, Y12
@@ -12562,7 +12562,7 @@ wide1x6t0fold:
 	VADDPD  Y12, Y11, Y11
 
 wide1x6t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x6t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -12591,7 +12591,7 @@ wide1x6t0bias:
 	VADDPD  Y12, Y11, Y11
 
 wide1x6t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x6t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -12612,7 +12612,7 @@ wide1x6t0act:
 	JMP     wide1x6t0deriv
 
 wide1x6t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -12639,13 +12639,13 @@ wide1x6t0leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 wide1x6t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x6t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x6t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -12694,7 +12694,7 @@ wide1x6t0deriv:
 	JMP     wide1x6t0store
 
 wide1x6t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -12838,7 +12838,7 @@ wide1x4t0fold:
 	VADDPD  Y12, Y7, Y7
 
 wide1x4t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x4t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -12859,7 +12859,7 @@ wide1x4t0bias:
 	VADDPD  Y12, Y7, Y7
 
 wide1x4t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x4t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -12876,7 +12876,7 @@ wide1x4t0act:
 	JMP     wide1x4t0deriv
 
 wide1x4t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -12895,13 +12895,13 @@ wide1x4t0leaky:
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
 wide1x4t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x4t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x4t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -12938,7 +12938,7 @@ wide1x4t0deriv:
 	JMP     wide1x4t0store
 
 wide1x4t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -13043,7 +13043,7 @@ wide1x2t0fold:
 	VADDPD  Y12, Y3, Y3
 
 wide1x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x2t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -13056,7 +13056,7 @@ wide1x2t0bias:
 	VADDPD  Y12, Y3, Y3
 
 wide1x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide1x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -13069,7 +13069,7 @@ wide1x2t0act:
 	JMP     wide1x2t0deriv
 
 wide1x2t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -13080,13 +13080,13 @@ wide1x2t0leaky:
 	VBLENDVPD    Y3, Y13, Y3, Y3
 
 wide1x2t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide1x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide1x2t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -13111,7 +13111,7 @@ wide1x2t0deriv:
 	JMP     wide1x2t0store
 
 wide1x2t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -13234,7 +13234,7 @@ wide2x3t0fold:
 	VADDPD  Y12, Y11, Y11
 
 wide2x3t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x3t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -13257,7 +13257,7 @@ wide2x3t0bias:
 	VADDPD  Y12, Y11, Y11
 
 wide2x3t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide2x3t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -13278,7 +13278,7 @@ wide2x3t0act:
 	JMP     wide2x3t0deriv
 
 wide2x3t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -13305,13 +13305,13 @@ wide2x3t0leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 wide2x3t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x3t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide2x3t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -13360,7 +13360,7 @@ wide2x3t0deriv:
 	JMP     wide2x3t0store
 
 wide2x3t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -13506,7 +13506,7 @@ wide2x2t0fold:
 	VADDPD  Y12, Y7, Y7
 
 wide2x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x2t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -13523,7 +13523,7 @@ wide2x2t0bias:
 	VADDPD  Y12, Y7, Y7
 
 wide2x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide2x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -13540,7 +13540,7 @@ wide2x2t0act:
 	JMP     wide2x2t0deriv
 
 wide2x2t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -13559,13 +13559,13 @@ wide2x2t0leaky:
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
 wide2x2t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide2x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide2x2t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -13602,7 +13602,7 @@ wide2x2t0deriv:
 	JMP     wide2x2t0store
 
 wide2x2t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -13745,7 +13745,7 @@ wide3x2t0fold:
 	VADDPD  Y12, Y11, Y11
 
 wide3x2t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide3x2t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -13766,7 +13766,7 @@ wide3x2t0bias:
 	VADDPD  Y12, Y11, Y11
 
 wide3x2t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide3x2t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -13787,7 +13787,7 @@ wide3x2t0act:
 	JMP     wide3x2t0deriv
 
 wide3x2t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -13814,13 +13814,13 @@ wide3x2t0leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 wide3x2t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide3x2t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide3x2t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -13869,7 +13869,7 @@ wide3x2t0deriv:
 	JMP     wide3x2t0store
 
 wide3x2t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -14048,7 +14048,7 @@ wide4x3t0fold:
 	VADDPD  Y12, Y11, Y11
 
 wide4x3t0bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t0act
 	VMOVUPD (SI)(R14*1), Y12
@@ -14068,7 +14068,7 @@ wide4x3t0bias:
 	VADDPD  Y12, Y11, Y11
 
 wide4x3t0act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide4x3t0deriv
 	VXORPS  Y12, Y12, Y12
@@ -14089,7 +14089,7 @@ wide4x3t0act:
 	JMP     wide4x3t0deriv
 
 wide4x3t0leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -14116,13 +14116,13 @@ wide4x3t0leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 wide4x3t0deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t0store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide4x3t0store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -14173,7 +14173,7 @@ wide4x3t0deriv:
 	JMP     wide4x3t0store
 
 wide4x3t0leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -14328,7 +14328,7 @@ wide4x3t1fold:
 	VADDPD  Y12, Y11, Y11
 
 wide4x3t1bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t1act
 	VMOVUPD (SI)(R14*1), Y12
@@ -14348,7 +14348,7 @@ wide4x3t1bias:
 	VADDPD  Y12, Y11, Y11
 
 wide4x3t1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      wide4x3t1deriv
 	VXORPS  Y12, Y12, Y12
@@ -14369,7 +14369,7 @@ wide4x3t1act:
 	JMP     wide4x3t1deriv
 
 wide4x3t1leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -14396,13 +14396,13 @@ wide4x3t1leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 wide4x3t1deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      wide4x3t1store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      wide4x3t1store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -14453,7 +14453,7 @@ wide4x3t1deriv:
 	JMP     wide4x3t1store
 
 wide4x3t1leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -14658,7 +14658,7 @@ r6v2fold:
 	VADDPD  Y12, Y11, Y11
 
 r6v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r6v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -14677,7 +14677,7 @@ r6v2bias:
 	VADDPD  Y12, Y11, Y11
 
 r6v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -14698,7 +14698,7 @@ r6v2act:
 	JMP     r6v2deriv
 
 r6v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -14725,13 +14725,13 @@ r6v2leaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 r6v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r6v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r6v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -14782,7 +14782,7 @@ r6v2deriv:
 	JMP     r6v2store
 
 r6v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -15112,7 +15112,7 @@ r5v2fold:
 	VADDPD  Y12, Y9, Y9
 
 r5v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r5v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -15129,7 +15129,7 @@ r5v2bias:
 	VADDPD  Y12, Y9, Y9
 
 r5v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -15148,7 +15148,7 @@ r5v2act:
 	JMP     r5v2deriv
 
 r5v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -15171,13 +15171,13 @@ r5v2leaky:
 	VBLENDVPD    Y9, Y13, Y9, Y9
 
 r5v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r5v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r5v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -15222,7 +15222,7 @@ r5v2deriv:
 	JMP     r5v2store
 
 r5v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -15533,7 +15533,7 @@ r4v2fold:
 	VADDPD  Y12, Y7, Y7
 
 r4v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r4v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -15548,7 +15548,7 @@ r4v2bias:
 	VADDPD  Y12, Y7, Y7
 
 r4v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -15565,7 +15565,7 @@ r4v2act:
 	JMP     r4v2deriv
 
 r4v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -15584,13 +15584,13 @@ r4v2leaky:
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
 r4v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r4v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r4v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -15629,7 +15629,7 @@ r4v2deriv:
 	JMP     r4v2store
 
 r4v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -15901,7 +15901,7 @@ r3v2fold:
 	VADDPD  Y12, Y5, Y5
 
 r3v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r3v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -15914,7 +15914,7 @@ r3v2bias:
 	VADDPD  Y12, Y5, Y5
 
 r3v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -15929,7 +15929,7 @@ r3v2act:
 	JMP     r3v2deriv
 
 r3v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -15944,13 +15944,13 @@ r3v2leaky:
 	VBLENDVPD    Y5, Y13, Y5, Y5
 
 r3v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r3v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r3v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -15981,7 +15981,7 @@ r3v2deriv:
 	JMP     r3v2store
 
 r3v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -16220,7 +16220,7 @@ r2v2fold:
 	VADDPD  Y12, Y3, Y3
 
 r2v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r2v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -16231,7 +16231,7 @@ r2v2bias:
 	VADDPD  Y12, Y3, Y3
 
 r2v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -16244,7 +16244,7 @@ r2v2act:
 	JMP     r2v2deriv
 
 r2v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -16255,13 +16255,13 @@ r2v2leaky:
 	VBLENDVPD    Y3, Y13, Y3, Y3
 
 r2v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r2v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r2v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -16286,7 +16286,7 @@ r2v2deriv:
 	JMP     r2v2store
 
 r2v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -16462,7 +16462,7 @@ r1v2fold:
 	VADDPD  Y12, Y1, Y1
 
 r1v2bias:
-	MOVQ    144(DI), SI
+	MOVQ    160(DI), SI
 	TESTQ   SI, SI
 	JZ      r1v2act
 	VMOVUPD (SI)(R14*1), Y12
@@ -16471,7 +16471,7 @@ r1v2bias:
 	VADDPD  Y12, Y1, Y1
 
 r1v2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v2deriv
 	VXORPS  Y12, Y12, Y12
@@ -16482,20 +16482,20 @@ r1v2act:
 	JMP     r1v2deriv
 
 r1v2leaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
 	VBLENDVPD    Y1, Y13, Y1, Y1
 
 r1v2deriv:
-	MOVQ    184(DI), SI
+	MOVQ    200(DI), SI
 	TESTQ   SI, SI
 	JZ      r1v2store
-	MOVBLZX 169(DI), BX
+	MOVBLZX 185(DI), BX
 	TESTL   BX, BX
 	JZ      r1v2store
-	MOVQ    208(DI), AX
+	MOVQ    224(DI), AX
 	SHLQ    $0x03, AX
 	MOVQ    (DI), CX
 	SUBQ    R12, CX
@@ -16514,7 +16514,7 @@ r1v2deriv:
 	JMP     r1v2store
 
 r1v2leakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y15
@@ -16706,7 +16706,7 @@ r6v2tailfold:
 	VADDPD     Y12, Y11, Y11
 
 r6v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -16725,7 +16725,7 @@ r6v2tailbias:
 	VADDPD     Y12, Y11, Y11
 
 r6v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -16746,7 +16746,7 @@ r6v2tailact:
 	JMP     r6v2tailderiv
 
 r6v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -16773,13 +16773,13 @@ r6v2tailleaky:
 	VBLENDVPD    Y11, Y13, Y11, Y11
 
 r6v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r6v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -16830,7 +16830,7 @@ r6v2tailderiv:
 	JMP        r6v2tailstore
 
 r6v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -17466,7 +17466,7 @@ r5v2tailfold:
 	VADDPD     Y12, Y9, Y9
 
 r5v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -17483,7 +17483,7 @@ r5v2tailbias:
 	VADDPD     Y12, Y9, Y9
 
 r5v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -17502,7 +17502,7 @@ r5v2tailact:
 	JMP     r5v2tailderiv
 
 r5v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -17525,13 +17525,13 @@ r5v2tailleaky:
 	VBLENDVPD    Y9, Y13, Y9, Y9
 
 r5v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r5v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -17576,7 +17576,7 @@ r5v2tailderiv:
 	JMP        r5v2tailstore
 
 r5v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -18173,7 +18173,7 @@ r4v2tailfold:
 	VADDPD     Y12, Y7, Y7
 
 r4v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -18188,7 +18188,7 @@ r4v2tailbias:
 	VADDPD     Y12, Y7, Y7
 
 r4v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -18205,7 +18205,7 @@ r4v2tailact:
 	JMP     r4v2tailderiv
 
 r4v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -18224,13 +18224,13 @@ r4v2tailleaky:
 	VBLENDVPD    Y7, Y13, Y7, Y7
 
 r4v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r4v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -18269,7 +18269,7 @@ r4v2tailderiv:
 	JMP        r4v2tailstore
 
 r4v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -18748,7 +18748,7 @@ r3v2tailfold:
 	VADDPD     Y12, Y5, Y5
 
 r3v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -18761,7 +18761,7 @@ r3v2tailbias:
 	VADDPD     Y12, Y5, Y5
 
 r3v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -18776,7 +18776,7 @@ r3v2tailact:
 	JMP     r3v2tailderiv
 
 r3v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -18791,13 +18791,13 @@ r3v2tailleaky:
 	VBLENDVPD    Y5, Y13, Y5, Y5
 
 r3v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r3v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -18828,7 +18828,7 @@ r3v2tailderiv:
 	JMP        r3v2tailstore
 
 r3v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -19254,7 +19254,7 @@ r2v2tailfold:
 	VADDPD     Y12, Y3, Y3
 
 r2v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -19265,7 +19265,7 @@ r2v2tailbias:
 	VADDPD     Y12, Y3, Y3
 
 r2v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -19278,7 +19278,7 @@ r2v2tailact:
 	JMP     r2v2tailderiv
 
 r2v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -19289,13 +19289,13 @@ r2v2tailleaky:
 	VBLENDVPD    Y3, Y13, Y3, Y3
 
 r2v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r2v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -19320,7 +19320,7 @@ r2v2tailderiv:
 	JMP        r2v2tailstore
 
 r2v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -19599,7 +19599,7 @@ r1v2tailfold:
 	VADDPD     Y12, Y1, Y1
 
 r1v2tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v2tailact
 	VMOVUPD    (SI)(R14*1), Y12
@@ -19608,7 +19608,7 @@ r1v2tailbias:
 	VADDPD     Y12, Y1, Y1
 
 r1v2tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v2tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -19619,20 +19619,20 @@ r1v2tailact:
 	JMP     r1v2tailderiv
 
 r1v2tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
 	VBLENDVPD    Y1, Y13, Y1, Y1
 
 r1v2tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v2tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r1v2tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -19651,7 +19651,7 @@ r1v2tailderiv:
 	JMP        r1v2tailstore
 
 r1v2tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMOVUPD      (SI), Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -19953,7 +19953,7 @@ r6v1tailfold:
 	VADDPD     Y12, Y5, Y5
 
 r6v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
@@ -19965,7 +19965,7 @@ r6v1tailbias:
 	VADDPD     Y12, Y5, Y5
 
 r6v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r6v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -19980,7 +19980,7 @@ r6v1tailact:
 	JMP     r6v1tailderiv
 
 r6v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -19995,13 +19995,13 @@ r6v1tailleaky:
 	VBLENDVPD    Y5, Y13, Y5, Y5
 
 r6v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r6v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r6v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -20034,7 +20034,7 @@ r6v1tailderiv:
 	JMP        r6v1tailstore
 
 r6v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -20479,7 +20479,7 @@ r5v1tailfold:
 	VADDPD     Y12, Y4, Y4
 
 r5v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
@@ -20490,7 +20490,7 @@ r5v1tailbias:
 	VADDPD     Y12, Y4, Y4
 
 r5v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r5v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -20504,7 +20504,7 @@ r5v1tailact:
 	JMP     r5v1tailderiv
 
 r5v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -20517,13 +20517,13 @@ r5v1tailleaky:
 	VBLENDVPD    Y4, Y13, Y4, Y4
 
 r5v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r5v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r5v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -20553,7 +20553,7 @@ r5v1tailderiv:
 	JMP        r5v1tailstore
 
 r5v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -20963,7 +20963,7 @@ r4v1tailfold:
 	VADDPD     Y12, Y3, Y3
 
 r4v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
@@ -20973,7 +20973,7 @@ r4v1tailbias:
 	VADDPD     Y12, Y3, Y3
 
 r4v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r4v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -20986,7 +20986,7 @@ r4v1tailact:
 	JMP     r4v1tailderiv
 
 r4v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -20997,13 +20997,13 @@ r4v1tailleaky:
 	VBLENDVPD    Y3, Y13, Y3, Y3
 
 r4v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r4v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r4v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -21030,7 +21030,7 @@ r4v1tailderiv:
 	JMP        r4v1tailstore
 
 r4v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -21368,7 +21368,7 @@ r3v1tailfold:
 	VADDPD     Y12, Y2, Y2
 
 r3v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
@@ -21377,7 +21377,7 @@ r3v1tailbias:
 	VADDPD     Y12, Y2, Y2
 
 r3v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r3v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -21389,7 +21389,7 @@ r3v1tailact:
 	JMP     r3v1tailderiv
 
 r3v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
@@ -21398,13 +21398,13 @@ r3v1tailleaky:
 	VBLENDVPD    Y2, Y13, Y2, Y2
 
 r3v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r3v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r3v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -21426,7 +21426,7 @@ r3v1tailderiv:
 	JMP        r3v1tailstore
 
 r3v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -21717,7 +21717,7 @@ r2v1tailfold:
 	VADDPD     Y12, Y1, Y1
 
 r2v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
@@ -21725,7 +21725,7 @@ r2v1tailbias:
 	VADDPD     Y12, Y1, Y1
 
 r2v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r2v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -21736,20 +21736,20 @@ r2v1tailact:
 	JMP     r2v1tailderiv
 
 r2v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 	VMULPD       Y12, Y1, Y13
 	VBLENDVPD    Y1, Y13, Y1, Y1
 
 r2v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r2v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r2v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -21768,7 +21768,7 @@ r2v1tailderiv:
 	JMP        r2v1tailstore
 
 r2v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12
@@ -21984,14 +21984,14 @@ r1v1tailfold:
 	VADDPD     Y12, Y0, Y0
 
 r1v1tailbias:
-	MOVQ       144(DI), SI
+	MOVQ       160(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v1tailact
 	VMASKMOVPD (SI)(R14*1), Y15, Y12
 	VADDPD     Y12, Y0, Y0
 
 r1v1tailact:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      r1v1tailderiv
 	VXORPS  Y12, Y12, Y12
@@ -22001,18 +22001,18 @@ r1v1tailact:
 	JMP     r1v1tailderiv
 
 r1v1tailleaky:
-	VBROADCASTSD 176(DI), Y12
+	VBROADCASTSD 192(DI), Y12
 	VMULPD       Y12, Y0, Y13
 	VBLENDVPD    Y0, Y13, Y0, Y0
 
 r1v1tailderiv:
-	MOVQ       184(DI), SI
+	MOVQ       200(DI), SI
 	TESTQ      SI, SI
 	JZ         r1v1tailstore
-	MOVBLZX    169(DI), BX
+	MOVBLZX    185(DI), BX
 	TESTL      BX, BX
 	JZ         r1v1tailstore
-	MOVQ       208(DI), AX
+	MOVQ       224(DI), AX
 	SHLQ       $0x03, AX
 	MOVQ       (DI), CX
 	SUBQ       R12, CX
@@ -22028,7 +22028,7 @@ r1v1tailderiv:
 	JMP        r1v1tailstore
 
 r1v1tailleakyderiv:
-	VBROADCASTSD 176(DI), Y14
+	VBROADCASTSD 192(DI), Y14
 	VMASKMOVPD   (SI), Y15, Y13
 	VCMPPD       $0x11, Y13, Y12, Y13
 	VMULPD       Y14, Y0, Y12

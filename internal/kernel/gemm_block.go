@@ -71,6 +71,15 @@ func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int)
 			b := panels[T](buf)
 			packPanels(b, g.B[k0*g.BRow+j*g.BCol:], g.BRow, g.BCol, sub.K, sub.N)
 			sub.B, sub.BRow, sub.BCol = b, nr, sub.K
+			if g.BCol == 1 {
+				sub.aheadRow = g.BRow
+				switch {
+				case j+p.group < j1:
+					sub.ahead = &g.B[k0*g.BRow+j+p.group]
+				case !last:
+					sub.ahead = &g.B[k1*g.BRow+j0]
+				}
+			}
 		default:
 			sub.B = g.B[k0*g.BRow+j:]
 		}
@@ -84,6 +93,7 @@ func (g *Gemm[T]) straight(p *plan, buf *packBuffer, i0, i1, j0, j1, k0, k1 int)
 			if last && g.Epilogue.finishes() {
 				g.finish(i, j, sub.M, sub.N)
 			}
+			sub.ahead = nil // the first rows have asked for all
 			i = end
 		}
 	}

@@ -26,6 +26,7 @@ func layoutOf[T Float]() []uintptr {
 		unsafe.Offsetof(g.A), unsafe.Offsetof(g.ARow), unsafe.Offsetof(g.ACol),
 		unsafe.Offsetof(g.B), unsafe.Offsetof(g.BRow), unsafe.Offsetof(g.BCol),
 		unsafe.Offsetof(g.C), unsafe.Offsetof(g.CRow), unsafe.Offsetof(g.Accumulate), unsafe.Offsetof(g.transposed),
+		unsafe.Offsetof(g.ahead), unsafe.Offsetof(g.aheadRow),
 		e + unsafe.Offsetof(g.Epilogue.Bias), e + unsafe.Offsetof(g.Epilogue.Act), e + unsafe.Offsetof(g.Epilogue.Deriv),
 		e + unsafe.Offsetof(g.Epilogue.Alpha), e + unsafe.Offsetof(g.Epilogue.Saved), e + unsafe.Offsetof(g.Epilogue.SavedRow),
 	}

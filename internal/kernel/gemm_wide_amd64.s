@@ -6,7 +6,7 @@
 
 // func gemmAVX512F32(block *byte)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemmAVX512F32(SB), $2136-8
+TEXT ·gemmAVX512F32(SB), $2144-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
 	SHLQ $0x02, R8
@@ -215,7 +215,7 @@ t12x1fold:
 	VADDPS (SI), Z11, K1, Z11
 
 t12x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x1act
 	ADDQ      R14, SI
@@ -234,7 +234,7 @@ t12x1bias:
 	VADDPS    Z28, Z11, Z11
 
 t12x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t12x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -255,7 +255,7 @@ t12x1act:
 	JMP     t12x1deriv
 
 t12x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -282,13 +282,13 @@ t12x1leaky:
 	VMULPS       Z29, Z11, K2, Z11
 
 t12x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t12x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -336,7 +336,7 @@ t12x1deriv:
 	JMP       t12x1store
 
 t12x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -401,7 +401,7 @@ t12x1store:
 	JMP     across1next
 
 t12x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -496,7 +496,7 @@ t11x1fold:
 	VADDPS (SI), Z10, K1, Z10
 
 t11x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x1act
 	ADDQ      R14, SI
@@ -514,7 +514,7 @@ t11x1bias:
 	VADDPS    Z28, Z10, Z10
 
 t11x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t11x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -534,7 +534,7 @@ t11x1act:
 	JMP     t11x1deriv
 
 t11x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -559,13 +559,13 @@ t11x1leaky:
 	VMULPS       Z29, Z10, K2, Z10
 
 t11x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t11x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -610,7 +610,7 @@ t11x1deriv:
 	JMP       t11x1store
 
 t11x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -670,7 +670,7 @@ t11x1store:
 	JMP     across1next
 
 t11x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -755,7 +755,7 @@ t10x1fold:
 	VADDPS (SI), Z9, K1, Z9
 
 t10x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x1act
 	ADDQ      R14, SI
@@ -772,7 +772,7 @@ t10x1bias:
 	VADDPS    Z28, Z9, Z9
 
 t10x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t10x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -791,7 +791,7 @@ t10x1act:
 	JMP     t10x1deriv
 
 t10x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -814,13 +814,13 @@ t10x1leaky:
 	VMULPS       Z29, Z9, K2, Z9
 
 t10x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t10x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -862,7 +862,7 @@ t10x1deriv:
 	JMP       t10x1store
 
 t10x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -917,7 +917,7 @@ t10x1store:
 	JMP     across1next
 
 t10x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -997,7 +997,7 @@ t9x1fold:
 	VADDPS (SI), Z8, K1, Z8
 
 t9x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x1act
 	ADDQ      R14, SI
@@ -1013,7 +1013,7 @@ t9x1bias:
 	VADDPS    Z28, Z8, Z8
 
 t9x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t9x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1031,7 +1031,7 @@ t9x1act:
 	JMP     t9x1deriv
 
 t9x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1052,13 +1052,13 @@ t9x1leaky:
 	VMULPS       Z29, Z8, K2, Z8
 
 t9x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t9x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -1097,7 +1097,7 @@ t9x1deriv:
 	JMP       t9x1store
 
 t9x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -1147,7 +1147,7 @@ t9x1store:
 	JMP     across1next
 
 t9x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1222,7 +1222,7 @@ t8x1fold:
 	VADDPS (SI), Z7, K1, Z7
 
 t8x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x1act
 	ADDQ      R14, SI
@@ -1237,7 +1237,7 @@ t8x1bias:
 	VADDPS    Z28, Z7, Z7
 
 t8x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t8x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1254,7 +1254,7 @@ t8x1act:
 	JMP     t8x1deriv
 
 t8x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1273,13 +1273,13 @@ t8x1leaky:
 	VMULPS       Z29, Z7, K2, Z7
 
 t8x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t8x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -1315,7 +1315,7 @@ t8x1deriv:
 	JMP       t8x1store
 
 t8x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -1360,7 +1360,7 @@ t8x1store:
 	JMP     across1next
 
 t8x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1430,7 +1430,7 @@ t7x1fold:
 	VADDPS (SI), Z6, K1, Z6
 
 t7x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x1act
 	ADDQ      R14, SI
@@ -1444,7 +1444,7 @@ t7x1bias:
 	VADDPS    Z28, Z6, Z6
 
 t7x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t7x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1460,7 +1460,7 @@ t7x1act:
 	JMP     t7x1deriv
 
 t7x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1477,13 +1477,13 @@ t7x1leaky:
 	VMULPS       Z29, Z6, K2, Z6
 
 t7x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t7x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -1516,7 +1516,7 @@ t7x1deriv:
 	JMP       t7x1store
 
 t7x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -1556,7 +1556,7 @@ t7x1store:
 	JMP     across1next
 
 t7x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1621,7 +1621,7 @@ t6x1fold:
 	VADDPS (SI), Z5, K1, Z5
 
 t6x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x1act
 	ADDQ      R14, SI
@@ -1634,7 +1634,7 @@ t6x1bias:
 	VADDPS    Z28, Z5, Z5
 
 t6x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1649,7 +1649,7 @@ t6x1act:
 	JMP     t6x1deriv
 
 t6x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1664,13 +1664,13 @@ t6x1leaky:
 	VMULPS       Z29, Z5, K2, Z5
 
 t6x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -1700,7 +1700,7 @@ t6x1deriv:
 	JMP       t6x1store
 
 t6x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -1735,7 +1735,7 @@ t6x1store:
 	JMP     across1next
 
 t6x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1792,7 +1792,7 @@ t5x1fold:
 	VADDPS (SI), Z4, K1, Z4
 
 t5x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x1act
 	ADDQ      R14, SI
@@ -1804,7 +1804,7 @@ t5x1bias:
 	VADDPS    Z28, Z4, Z4
 
 t5x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1818,7 +1818,7 @@ t5x1act:
 	JMP     t5x1deriv
 
 t5x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1831,13 +1831,13 @@ t5x1leaky:
 	VMULPS       Z29, Z4, K2, Z4
 
 t5x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -1864,7 +1864,7 @@ t5x1deriv:
 	JMP       t5x1store
 
 t5x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -1894,7 +1894,7 @@ t5x1store:
 	JMP     across1next
 
 t5x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1946,7 +1946,7 @@ t4x1fold:
 	VADDPS (SI), Z3, K1, Z3
 
 t4x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x1act
 	ADDQ      R14, SI
@@ -1957,7 +1957,7 @@ t4x1bias:
 	VADDPS    Z28, Z3, Z3
 
 t4x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -1970,7 +1970,7 @@ t4x1act:
 	JMP     t4x1deriv
 
 t4x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -1981,13 +1981,13 @@ t4x1leaky:
 	VMULPS       Z29, Z3, K2, Z3
 
 t4x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -2011,7 +2011,7 @@ t4x1deriv:
 	JMP       t4x1store
 
 t4x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -2036,7 +2036,7 @@ t4x1store:
 	JMP     across1next
 
 t4x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -2104,7 +2104,7 @@ t3x1fold:
 	VADDPS (SI), Z2, K1, Z2
 
 t3x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x1act
 	ADDQ      R14, SI
@@ -2114,7 +2114,7 @@ t3x1bias:
 	VADDPS    Z28, Z2, Z2
 
 t3x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -2126,7 +2126,7 @@ t3x1act:
 	JMP     t3x1deriv
 
 t3x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -2135,13 +2135,13 @@ t3x1leaky:
 	VMULPS       Z29, Z2, K2, Z2
 
 t3x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -2162,7 +2162,7 @@ t3x1deriv:
 	JMP       t3x1store
 
 t3x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -2182,7 +2182,7 @@ t3x1store:
 	JMP     across1next
 
 t3x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -2259,7 +2259,7 @@ t2x1fold:
 	VADDPS (SI), Z1, K1, Z1
 
 t2x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x1act
 	ADDQ      R14, SI
@@ -2268,7 +2268,7 @@ t2x1bias:
 	VADDPS    Z28, Z1, Z1
 
 t2x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -2279,20 +2279,20 @@ t2x1act:
 	JMP     t2x1deriv
 
 t2x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
 	VMULPS       Z29, Z1, K2, Z1
 
 t2x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -2310,7 +2310,7 @@ t2x1deriv:
 	JMP       t2x1store
 
 t2x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -2325,7 +2325,7 @@ t2x1store:
 	JMP     across1next
 
 t2x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	MOVQ    $0x00000002, 72(SP)
@@ -2411,7 +2411,7 @@ t1x1fold:
 	VADDPS (SI), Z0, K1, Z0
 
 t1x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x1act
 	ADDQ      R14, SI
@@ -2419,7 +2419,7 @@ t1x1bias:
 	VADDPS    Z28, Z0, Z0
 
 t1x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -2429,18 +2429,18 @@ t1x1act:
 	JMP     t1x1deriv
 
 t1x1leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 
 t1x1deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x1store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -2455,7 +2455,7 @@ t1x1deriv:
 	JMP       t1x1store
 
 t1x1leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K1, K2
 	VMULPS       Z29, Z0, K2, Z0
 
@@ -2465,7 +2465,7 @@ t1x1store:
 	JMP     across1next
 
 t1x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	MOVQ    $0x00000001, 72(SP)
 	MOVQ    $0x00000001, 80(SP)
@@ -2599,6 +2599,33 @@ across2height12:
 	PREFETCHT0 64(AX)
 
 t12x2near:
+	MOVQ  144(DI), R11
+	TESTQ R11, R11
+	JZ    t12x2plain
+	MOVQ  16(DI), AX
+	BTQ   $0x00, AX
+	JCS   t12x2plain
+	MOVQ  (DI), CX
+	SUBQ  64(SP), CX
+	CMPQ  CX, $0x00000024
+	JG    t12x2plain
+	MOVQ  152(DI), R12
+	SHLQ  $0x02, R12
+	MOVQ  R12, 88(SP)
+	CMPQ  CX, $0x00000018
+	JL    t12x2firstline
+	ADDQ  $0x40, R11
+	SUBQ  $0x00000018, CX
+
+t12x2firstline:
+	TESTQ CX, CX
+	JZ    t12x2ahead
+	SHRQ  $0x01, AX
+	IMULQ AX, R12
+	ADDQ  R12, R11
+	JMP   t12x2ahead
+
+t12x2plain:
 	MOVQ   16(DI), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2686,6 +2713,138 @@ t12x2loop:
 	JNZ          t12x2loop
 
 t12x2fold:
+	JMP t12x2finish
+
+t12x2ahead:
+	ADDQ   R14, R11
+	MOVQ   16(DI), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	LEAQ   (R8)(R8*2), R12
+	LEAQ   (SI)(R8*4), AX
+	ADDQ   R8, AX
+	LEAQ   (SI)(R8*4), DX
+	ADDQ   R8, DX
+	LEAQ   (DX)(R8*4), DX
+	ADDQ   R8, DX
+	TESTQ  CX, CX
+	JZ     t12x2foldahead
+
+t12x2loopahead:
+	VMOVUPS      (BX), Z24
+	VMOVUPS.Z    (BX)(R15*1), K1, Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R8*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (SI)(R8*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (AX), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS (AX)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VBROADCASTSS (AX)(R8*2), Z29
+	VFMADD231PS  Z24, Z29, Z14
+	VFMADD231PS  Z25, Z29, Z15
+	VBROADCASTSS (AX)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (AX)(R8*4), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS (DX), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VBROADCASTSS (DX)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z22
+	VFMADD231PS  Z25, Z29, Z23
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R9, DX
+	ADDQ         R10, BX
+	PREFETCHT1   (R11)
+	ADDQ         88(SP), R11
+	VMOVUPS      (BX), Z24
+	VMOVUPS.Z    (BX)(R15*1), K1, Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R8*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (SI)(R8*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (AX), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS (AX)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VBROADCASTSS (AX)(R8*2), Z29
+	VFMADD231PS  Z24, Z29, Z14
+	VFMADD231PS  Z25, Z29, Z15
+	VBROADCASTSS (AX)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (AX)(R8*4), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS (DX), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VBROADCASTSS (DX)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z22
+	VFMADD231PS  Z25, Z29, Z23
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R9, DX
+	ADDQ         R10, BX
+	DECQ         CX
+	DECQ         CX
+	JNZ          t12x2loopahead
+
+t12x2foldahead:
+t12x2finish:
 	MOVQ   48(SP), DX
 	CMPB   137(DI), $0x00
 	JNE    t12x2transposed
@@ -2730,7 +2889,7 @@ t12x2fold:
 	VADDPS 64(SI), Z23, K1, Z23
 
 t12x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x2act
 	ADDQ      R14, SI
@@ -2762,7 +2921,7 @@ t12x2bias:
 	VADDPS    Z28, Z23, Z23
 
 t12x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t12x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -2795,7 +2954,7 @@ t12x2act:
 	JMP     t12x2deriv
 
 t12x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -2846,13 +3005,13 @@ t12x2leaky:
 	VMULPS       Z29, Z23, K2, Z23
 
 t12x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t12x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -2924,7 +3083,7 @@ t12x2deriv:
 	JMP       t12x2store
 
 t12x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -3025,7 +3184,7 @@ t12x2store:
 	JMP     across2next
 
 t12x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -3178,7 +3337,7 @@ t11x2fold:
 	VADDPS 64(SI), Z21, K1, Z21
 
 t11x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x2act
 	ADDQ      R14, SI
@@ -3208,7 +3367,7 @@ t11x2bias:
 	VADDPS    Z28, Z21, Z21
 
 t11x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t11x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -3239,7 +3398,7 @@ t11x2act:
 	JMP     t11x2deriv
 
 t11x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -3286,13 +3445,13 @@ t11x2leaky:
 	VMULPS       Z29, Z21, K2, Z21
 
 t11x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t11x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -3359,7 +3518,7 @@ t11x2deriv:
 	JMP       t11x2store
 
 t11x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -3452,7 +3611,7 @@ t11x2store:
 	JMP     across2next
 
 t11x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -3590,7 +3749,7 @@ t10x2fold:
 	VADDPS 64(SI), Z19, K1, Z19
 
 t10x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x2act
 	ADDQ      R14, SI
@@ -3618,7 +3777,7 @@ t10x2bias:
 	VADDPS    Z28, Z19, Z19
 
 t10x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t10x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -3647,7 +3806,7 @@ t10x2act:
 	JMP     t10x2deriv
 
 t10x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -3690,13 +3849,13 @@ t10x2leaky:
 	VMULPS       Z29, Z19, K2, Z19
 
 t10x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t10x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -3758,7 +3917,7 @@ t10x2deriv:
 	JMP       t10x2store
 
 t10x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -3843,7 +4002,7 @@ t10x2store:
 	JMP     across2next
 
 t10x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -3971,7 +4130,7 @@ t9x2fold:
 	VADDPS 64(SI), Z17, K1, Z17
 
 t9x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x2act
 	ADDQ      R14, SI
@@ -3997,7 +4156,7 @@ t9x2bias:
 	VADDPS    Z28, Z17, Z17
 
 t9x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t9x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -4024,7 +4183,7 @@ t9x2act:
 	JMP     t9x2deriv
 
 t9x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -4063,13 +4222,13 @@ t9x2leaky:
 	VMULPS       Z29, Z17, K2, Z17
 
 t9x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t9x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -4126,7 +4285,7 @@ t9x2deriv:
 	JMP       t9x2store
 
 t9x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -4203,7 +4362,7 @@ t9x2store:
 	JMP     across2next
 
 t9x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -4321,7 +4480,7 @@ t8x2fold:
 	VADDPS 64(SI), Z15, K1, Z15
 
 t8x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x2act
 	ADDQ      R14, SI
@@ -4345,7 +4504,7 @@ t8x2bias:
 	VADDPS    Z28, Z15, Z15
 
 t8x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t8x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -4370,7 +4529,7 @@ t8x2act:
 	JMP     t8x2deriv
 
 t8x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -4405,13 +4564,13 @@ t8x2leaky:
 	VMULPS       Z29, Z15, K2, Z15
 
 t8x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t8x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -4463,7 +4622,7 @@ t8x2deriv:
 	JMP       t8x2store
 
 t8x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -4532,7 +4691,7 @@ t8x2store:
 	JMP     across2next
 
 t8x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -4640,7 +4799,7 @@ t7x2fold:
 	VADDPS 64(SI), Z13, K1, Z13
 
 t7x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x2act
 	ADDQ      R14, SI
@@ -4662,7 +4821,7 @@ t7x2bias:
 	VADDPS    Z28, Z13, Z13
 
 t7x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t7x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -4685,7 +4844,7 @@ t7x2act:
 	JMP     t7x2deriv
 
 t7x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -4716,13 +4875,13 @@ t7x2leaky:
 	VMULPS       Z29, Z13, K2, Z13
 
 t7x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t7x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -4769,7 +4928,7 @@ t7x2deriv:
 	JMP       t7x2store
 
 t7x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -4830,7 +4989,7 @@ t7x2store:
 	JMP     across2next
 
 t7x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -4928,7 +5087,7 @@ t6x2fold:
 	VADDPS 64(SI), Z11, K1, Z11
 
 t6x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x2act
 	ADDQ      R14, SI
@@ -4948,7 +5107,7 @@ t6x2bias:
 	VADDPS    Z28, Z11, Z11
 
 t6x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -4969,7 +5128,7 @@ t6x2act:
 	JMP     t6x2deriv
 
 t6x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -4996,13 +5155,13 @@ t6x2leaky:
 	VMULPS       Z29, Z11, K2, Z11
 
 t6x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -5044,7 +5203,7 @@ t6x2deriv:
 	JMP       t6x2store
 
 t6x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -5097,7 +5256,7 @@ t6x2store:
 	JMP     across2next
 
 t6x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -5182,7 +5341,7 @@ t5x2fold:
 	VADDPS 64(SI), Z9, K1, Z9
 
 t5x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x2act
 	ADDQ      R14, SI
@@ -5200,7 +5359,7 @@ t5x2bias:
 	VADDPS    Z28, Z9, Z9
 
 t5x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -5219,7 +5378,7 @@ t5x2act:
 	JMP     t5x2deriv
 
 t5x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -5242,13 +5401,13 @@ t5x2leaky:
 	VMULPS       Z29, Z9, K2, Z9
 
 t5x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -5285,7 +5444,7 @@ t5x2deriv:
 	JMP       t5x2store
 
 t5x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -5330,7 +5489,7 @@ t5x2store:
 	JMP     across2next
 
 t5x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -5405,7 +5564,7 @@ t4x2fold:
 	VADDPS 64(SI), Z7, K1, Z7
 
 t4x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x2act
 	ADDQ      R14, SI
@@ -5421,7 +5580,7 @@ t4x2bias:
 	VADDPS    Z28, Z7, Z7
 
 t4x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -5438,7 +5597,7 @@ t4x2act:
 	JMP     t4x2deriv
 
 t4x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -5457,13 +5616,13 @@ t4x2leaky:
 	VMULPS       Z29, Z7, K2, Z7
 
 t4x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -5495,7 +5654,7 @@ t4x2deriv:
 	JMP       t4x2store
 
 t4x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -5532,7 +5691,7 @@ t4x2store:
 	JMP     across2next
 
 t4x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -5596,7 +5755,7 @@ t3x2fold:
 	VADDPS 64(SI), Z5, K1, Z5
 
 t3x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x2act
 	ADDQ      R14, SI
@@ -5610,7 +5769,7 @@ t3x2bias:
 	VADDPS    Z28, Z5, Z5
 
 t3x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -5625,7 +5784,7 @@ t3x2act:
 	JMP     t3x2deriv
 
 t3x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -5640,13 +5799,13 @@ t3x2leaky:
 	VMULPS       Z29, Z5, K2, Z5
 
 t3x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -5673,7 +5832,7 @@ t3x2deriv:
 	JMP       t3x2store
 
 t3x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -5702,7 +5861,7 @@ t3x2store:
 	JMP     across2next
 
 t3x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -5787,7 +5946,7 @@ t2x2fold:
 	VADDPS 64(SI), Z3, K1, Z3
 
 t2x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x2act
 	ADDQ      R14, SI
@@ -5799,7 +5958,7 @@ t2x2bias:
 	VADDPS    Z28, Z3, Z3
 
 t2x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -5812,7 +5971,7 @@ t2x2act:
 	JMP     t2x2deriv
 
 t2x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -5823,13 +5982,13 @@ t2x2leaky:
 	VMULPS       Z29, Z3, K2, Z3
 
 t2x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -5851,7 +6010,7 @@ t2x2deriv:
 	JMP       t2x2store
 
 t2x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -5872,7 +6031,7 @@ t2x2store:
 	JMP     across2next
 
 t2x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	VMOVUPS Z2, 64(SI)
@@ -5949,7 +6108,7 @@ t1x2fold:
 	VADDPS 64(SI), Z1, K1, Z1
 
 t1x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x2act
 	ADDQ      R14, SI
@@ -5959,7 +6118,7 @@ t1x2bias:
 	VADDPS    Z28, Z1, Z1
 
 t1x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -5970,20 +6129,20 @@ t1x2act:
 	JMP     t1x2deriv
 
 t1x2leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
 	VMULPS       Z29, Z1, K2, Z1
 
 t1x2deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x2store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -6000,7 +6159,7 @@ t1x2deriv:
 	JMP       t1x2store
 
 t1x2leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K1, K2
@@ -6013,7 +6172,7 @@ t1x2store:
 	JMP     across2next
 
 t1x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 1024(SI)
 	MOVQ    $0x00000001, 72(SP)
@@ -6196,7 +6355,7 @@ t6x4fold:
 	VADDPS 192(SI), Z23, K1, Z23
 
 t6x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x4act
 	ADDQ      R14, SI
@@ -6230,7 +6389,7 @@ t6x4bias:
 	VADDPS    Z28, Z23, Z23
 
 t6x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -6263,7 +6422,7 @@ t6x4act:
 	JMP     t6x4deriv
 
 t6x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -6314,13 +6473,13 @@ t6x4leaky:
 	VMULPS       Z29, Z23, K2, Z23
 
 t6x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -6386,7 +6545,7 @@ t6x4deriv:
 	JMP       t6x4store
 
 t6x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -6577,7 +6736,7 @@ t5x4fold:
 	VADDPS 192(SI), Z19, K1, Z19
 
 t5x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x4act
 	ADDQ      R14, SI
@@ -6607,7 +6766,7 @@ t5x4bias:
 	VADDPS    Z28, Z19, Z19
 
 t5x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -6636,7 +6795,7 @@ t5x4act:
 	JMP     t5x4deriv
 
 t5x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -6679,13 +6838,13 @@ t5x4leaky:
 	VMULPS       Z29, Z19, K2, Z19
 
 t5x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -6742,7 +6901,7 @@ t5x4deriv:
 	JMP       t5x4store
 
 t5x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -6905,7 +7064,7 @@ t4x4fold:
 	VADDPS 192(SI), Z15, K1, Z15
 
 t4x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x4act
 	ADDQ      R14, SI
@@ -6931,7 +7090,7 @@ t4x4bias:
 	VADDPS    Z28, Z15, Z15
 
 t4x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -6956,7 +7115,7 @@ t4x4act:
 	JMP     t4x4deriv
 
 t4x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -6991,13 +7150,13 @@ t4x4leaky:
 	VMULPS       Z29, Z15, K2, Z15
 
 t4x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -7045,7 +7204,7 @@ t4x4deriv:
 	JMP       t4x4store
 
 t4x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -7180,7 +7339,7 @@ t3x4fold:
 	VADDPS 192(SI), Z11, K1, Z11
 
 t3x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x4act
 	ADDQ      R14, SI
@@ -7202,7 +7361,7 @@ t3x4bias:
 	VADDPS    Z28, Z11, Z11
 
 t3x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -7223,7 +7382,7 @@ t3x4act:
 	JMP     t3x4deriv
 
 t3x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -7250,13 +7409,13 @@ t3x4leaky:
 	VMULPS       Z29, Z11, K2, Z11
 
 t3x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -7295,7 +7454,7 @@ t3x4deriv:
 	JMP       t3x4store
 
 t3x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -7402,7 +7561,7 @@ t2x4fold:
 	VADDPS 192(SI), Z7, K1, Z7
 
 t2x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x4act
 	ADDQ      R14, SI
@@ -7420,7 +7579,7 @@ t2x4bias:
 	VADDPS    Z28, Z7, Z7
 
 t2x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -7437,7 +7596,7 @@ t2x4act:
 	JMP     t2x4deriv
 
 t2x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -7456,13 +7615,13 @@ t2x4leaky:
 	VMULPS       Z29, Z7, K2, Z7
 
 t2x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -7492,7 +7651,7 @@ t2x4deriv:
 	JMP       t2x4store
 
 t2x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -7592,7 +7751,7 @@ t1x4fold:
 	VADDPS 192(SI), Z3, K1, Z3
 
 t1x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x4act
 	ADDQ      R14, SI
@@ -7606,7 +7765,7 @@ t1x4bias:
 	VADDPS    Z28, Z3, Z3
 
 t1x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -7619,7 +7778,7 @@ t1x4act:
 	JMP     t1x4deriv
 
 t1x4leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -7630,13 +7789,13 @@ t1x4leaky:
 	VMULPS       Z29, Z3, K2, Z3
 
 t1x4deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x4store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -7657,7 +7816,7 @@ t1x4deriv:
 	JMP       t1x4store
 
 t1x4leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -7837,7 +7996,7 @@ t3x8fold:
 	VADDPS 448(SI), Z23, K1, Z23
 
 t3x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x8act
 	ADDQ      R14, SI
@@ -7875,7 +8034,7 @@ t3x8bias:
 	VADDPS    Z28, Z23, Z23
 
 t3x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -7908,7 +8067,7 @@ t3x8act:
 	JMP     t3x8deriv
 
 t3x8leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -7959,13 +8118,13 @@ t3x8leaky:
 	VMULPS       Z29, Z23, K2, Z23
 
 t3x8deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x8store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -8028,7 +8187,7 @@ t3x8deriv:
 	JMP       t3x8store
 
 t3x8leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -8200,7 +8359,7 @@ t2x8fold:
 	VADDPS 448(SI), Z15, K1, Z15
 
 t2x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x8act
 	ADDQ      R14, SI
@@ -8230,7 +8389,7 @@ t2x8bias:
 	VADDPS    Z28, Z15, Z15
 
 t2x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -8255,7 +8414,7 @@ t2x8act:
 	JMP     t2x8deriv
 
 t2x8leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -8290,13 +8449,13 @@ t2x8leaky:
 	VMULPS       Z29, Z15, K2, Z15
 
 t2x8deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x8store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -8342,7 +8501,7 @@ t2x8deriv:
 	JMP       t2x8store
 
 t2x8leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -8454,7 +8613,7 @@ t1x8fold:
 	VADDPS 448(SI), Z7, K1, Z7
 
 t1x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x8act
 	ADDQ      R14, SI
@@ -8476,7 +8635,7 @@ t1x8bias:
 	VADDPS    Z28, Z7, Z7
 
 t1x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -8493,7 +8652,7 @@ t1x8act:
 	JMP     t1x8deriv
 
 t1x8leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -8512,13 +8671,13 @@ t1x8leaky:
 	VMULPS       Z29, Z7, K2, Z7
 
 t1x8deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x8store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -8547,7 +8706,7 @@ t1x8deriv:
 	JMP       t1x8store
 
 t1x8leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -8712,7 +8871,7 @@ t1x16fold:
 	VADDPS 960(SI), Z15, K1, Z15
 
 t1x16bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x16act
 	ADDQ      R14, SI
@@ -8750,7 +8909,7 @@ t1x16bias:
 	VADDPS    Z28, Z15, Z15
 
 t1x16act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x16deriv
 	VPXORD  Z28, Z28, Z28
@@ -8775,7 +8934,7 @@ t1x16act:
 	JMP     t1x16deriv
 
 t1x16leaky:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x1d, Z0, Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x1d, Z1, Z28, K2
@@ -8810,13 +8969,13 @@ t1x16leaky:
 	VMULPS       Z29, Z15, K2, Z15
 
 t1x16deriv:
-	MOVQ      176(DI), SI
+	MOVQ      192(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x16store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x16store
-	MOVQ      200(DI), R15
+	MOVQ      216(DI), R15
 	SHLQ      $0x02, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -8861,7 +9020,7 @@ t1x16deriv:
 	JMP       t1x16store
 
 t1x16leakyderiv:
-	VBROADCASTSS 172(DI), Z29
+	VBROADCASTSS 188(DI), Z29
 	VCMPPS       $0x15, (SI), Z28, K2
 	VMULPS       Z29, Z0, K2, Z0
 	VCMPPS       $0x15, 64(SI), Z28, K2
@@ -10026,7 +10185,7 @@ round:
 
 // func gemmAVX512F64(block *byte)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemmAVX512F64(SB), $2136-8
+TEXT ·gemmAVX512F64(SB), $2144-8
 	MOVQ block+0(FP), DI
 	MOVQ 48(DI), R8
 	SHLQ $0x03, R8
@@ -10235,7 +10394,7 @@ t12x1fold:
 	VADDPD (SI), Z11, K1, Z11
 
 t12x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x1act
 	ADDQ      R14, SI
@@ -10254,7 +10413,7 @@ t12x1bias:
 	VADDPD    Z28, Z11, Z11
 
 t12x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t12x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -10275,7 +10434,7 @@ t12x1act:
 	JMP     t12x1deriv
 
 t12x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -10302,13 +10461,13 @@ t12x1leaky:
 	VMULPD       Z29, Z11, K2, Z11
 
 t12x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t12x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -10356,7 +10515,7 @@ t12x1deriv:
 	JMP       t12x1store
 
 t12x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -10421,7 +10580,7 @@ t12x1store:
 	JMP     across1next
 
 t12x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -10516,7 +10675,7 @@ t11x1fold:
 	VADDPD (SI), Z10, K1, Z10
 
 t11x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x1act
 	ADDQ      R14, SI
@@ -10534,7 +10693,7 @@ t11x1bias:
 	VADDPD    Z28, Z10, Z10
 
 t11x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t11x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -10554,7 +10713,7 @@ t11x1act:
 	JMP     t11x1deriv
 
 t11x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -10579,13 +10738,13 @@ t11x1leaky:
 	VMULPD       Z29, Z10, K2, Z10
 
 t11x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t11x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -10630,7 +10789,7 @@ t11x1deriv:
 	JMP       t11x1store
 
 t11x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -10690,7 +10849,7 @@ t11x1store:
 	JMP     across1next
 
 t11x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -10775,7 +10934,7 @@ t10x1fold:
 	VADDPD (SI), Z9, K1, Z9
 
 t10x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x1act
 	ADDQ      R14, SI
@@ -10792,7 +10951,7 @@ t10x1bias:
 	VADDPD    Z28, Z9, Z9
 
 t10x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t10x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -10811,7 +10970,7 @@ t10x1act:
 	JMP     t10x1deriv
 
 t10x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -10834,13 +10993,13 @@ t10x1leaky:
 	VMULPD       Z29, Z9, K2, Z9
 
 t10x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t10x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -10882,7 +11041,7 @@ t10x1deriv:
 	JMP       t10x1store
 
 t10x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -10937,7 +11096,7 @@ t10x1store:
 	JMP     across1next
 
 t10x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11017,7 +11176,7 @@ t9x1fold:
 	VADDPD (SI), Z8, K1, Z8
 
 t9x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x1act
 	ADDQ      R14, SI
@@ -11033,7 +11192,7 @@ t9x1bias:
 	VADDPD    Z28, Z8, Z8
 
 t9x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t9x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11051,7 +11210,7 @@ t9x1act:
 	JMP     t9x1deriv
 
 t9x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -11072,13 +11231,13 @@ t9x1leaky:
 	VMULPD       Z29, Z8, K2, Z8
 
 t9x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t9x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -11117,7 +11276,7 @@ t9x1deriv:
 	JMP       t9x1store
 
 t9x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -11167,7 +11326,7 @@ t9x1store:
 	JMP     across1next
 
 t9x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11242,7 +11401,7 @@ t8x1fold:
 	VADDPD (SI), Z7, K1, Z7
 
 t8x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x1act
 	ADDQ      R14, SI
@@ -11257,7 +11416,7 @@ t8x1bias:
 	VADDPD    Z28, Z7, Z7
 
 t8x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t8x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11274,7 +11433,7 @@ t8x1act:
 	JMP     t8x1deriv
 
 t8x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -11293,13 +11452,13 @@ t8x1leaky:
 	VMULPD       Z29, Z7, K2, Z7
 
 t8x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t8x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -11335,7 +11494,7 @@ t8x1deriv:
 	JMP       t8x1store
 
 t8x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -11380,7 +11539,7 @@ t8x1store:
 	JMP     across1next
 
 t8x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11450,7 +11609,7 @@ t7x1fold:
 	VADDPD (SI), Z6, K1, Z6
 
 t7x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x1act
 	ADDQ      R14, SI
@@ -11464,7 +11623,7 @@ t7x1bias:
 	VADDPD    Z28, Z6, Z6
 
 t7x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t7x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11480,7 +11639,7 @@ t7x1act:
 	JMP     t7x1deriv
 
 t7x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -11497,13 +11656,13 @@ t7x1leaky:
 	VMULPD       Z29, Z6, K2, Z6
 
 t7x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t7x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -11536,7 +11695,7 @@ t7x1deriv:
 	JMP       t7x1store
 
 t7x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -11576,7 +11735,7 @@ t7x1store:
 	JMP     across1next
 
 t7x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11641,7 +11800,7 @@ t6x1fold:
 	VADDPD (SI), Z5, K1, Z5
 
 t6x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x1act
 	ADDQ      R14, SI
@@ -11654,7 +11813,7 @@ t6x1bias:
 	VADDPD    Z28, Z5, Z5
 
 t6x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11669,7 +11828,7 @@ t6x1act:
 	JMP     t6x1deriv
 
 t6x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -11684,13 +11843,13 @@ t6x1leaky:
 	VMULPD       Z29, Z5, K2, Z5
 
 t6x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -11720,7 +11879,7 @@ t6x1deriv:
 	JMP       t6x1store
 
 t6x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -11755,7 +11914,7 @@ t6x1store:
 	JMP     across1next
 
 t6x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11812,7 +11971,7 @@ t5x1fold:
 	VADDPD (SI), Z4, K1, Z4
 
 t5x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x1act
 	ADDQ      R14, SI
@@ -11824,7 +11983,7 @@ t5x1bias:
 	VADDPD    Z28, Z4, Z4
 
 t5x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11838,7 +11997,7 @@ t5x1act:
 	JMP     t5x1deriv
 
 t5x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -11851,13 +12010,13 @@ t5x1leaky:
 	VMULPD       Z29, Z4, K2, Z4
 
 t5x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -11884,7 +12043,7 @@ t5x1deriv:
 	JMP       t5x1store
 
 t5x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -11914,7 +12073,7 @@ t5x1store:
 	JMP     across1next
 
 t5x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -11966,7 +12125,7 @@ t4x1fold:
 	VADDPD (SI), Z3, K1, Z3
 
 t4x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x1act
 	ADDQ      R14, SI
@@ -11977,7 +12136,7 @@ t4x1bias:
 	VADDPD    Z28, Z3, Z3
 
 t4x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -11990,7 +12149,7 @@ t4x1act:
 	JMP     t4x1deriv
 
 t4x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -12001,13 +12160,13 @@ t4x1leaky:
 	VMULPD       Z29, Z3, K2, Z3
 
 t4x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -12031,7 +12190,7 @@ t4x1deriv:
 	JMP       t4x1store
 
 t4x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -12056,7 +12215,7 @@ t4x1store:
 	JMP     across1next
 
 t4x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -12124,7 +12283,7 @@ t3x1fold:
 	VADDPD (SI), Z2, K1, Z2
 
 t3x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x1act
 	ADDQ      R14, SI
@@ -12134,7 +12293,7 @@ t3x1bias:
 	VADDPD    Z28, Z2, Z2
 
 t3x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -12146,7 +12305,7 @@ t3x1act:
 	JMP     t3x1deriv
 
 t3x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -12155,13 +12314,13 @@ t3x1leaky:
 	VMULPD       Z29, Z2, K2, Z2
 
 t3x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -12182,7 +12341,7 @@ t3x1deriv:
 	JMP       t3x1store
 
 t3x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -12202,7 +12361,7 @@ t3x1store:
 	JMP     across1next
 
 t3x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
@@ -12279,7 +12438,7 @@ t2x1fold:
 	VADDPD (SI), Z1, K1, Z1
 
 t2x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x1act
 	ADDQ      R14, SI
@@ -12288,7 +12447,7 @@ t2x1bias:
 	VADDPD    Z28, Z1, Z1
 
 t2x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -12299,20 +12458,20 @@ t2x1act:
 	JMP     t2x1deriv
 
 t2x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
 	VMULPD       Z29, Z1, K2, Z1
 
 t2x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -12330,7 +12489,7 @@ t2x1deriv:
 	JMP       t2x1store
 
 t2x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 	ADDQ         R15, SI
@@ -12345,7 +12504,7 @@ t2x1store:
 	JMP     across1next
 
 t2x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
 	MOVQ    $0x00000002, 72(SP)
@@ -12431,7 +12590,7 @@ t1x1fold:
 	VADDPD (SI), Z0, K1, Z0
 
 t1x1bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x1act
 	ADDQ      R14, SI
@@ -12439,7 +12598,7 @@ t1x1bias:
 	VADDPD    Z28, Z0, Z0
 
 t1x1act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x1deriv
 	VPXORD  Z28, Z28, Z28
@@ -12449,18 +12608,18 @@ t1x1act:
 	JMP     t1x1deriv
 
 t1x1leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 
 t1x1deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x1store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x1store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -12475,7 +12634,7 @@ t1x1deriv:
 	JMP       t1x1store
 
 t1x1leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K1, K2
 	VMULPD       Z29, Z0, K2, Z0
 
@@ -12485,7 +12644,7 @@ t1x1store:
 	JMP     across1next
 
 t1x1transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	MOVQ    $0x00000001, 72(SP)
 	MOVQ    $0x00000001, 80(SP)
@@ -12619,6 +12778,33 @@ across2height12:
 	PREFETCHT0 64(AX)
 
 t12x2near:
+	MOVQ  144(DI), R11
+	TESTQ R11, R11
+	JZ    t12x2plain
+	MOVQ  16(DI), AX
+	BTQ   $0x00, AX
+	JCS   t12x2plain
+	MOVQ  (DI), CX
+	SUBQ  64(SP), CX
+	CMPQ  CX, $0x00000024
+	JG    t12x2plain
+	MOVQ  152(DI), R12
+	SHLQ  $0x03, R12
+	MOVQ  R12, 88(SP)
+	CMPQ  CX, $0x00000018
+	JL    t12x2firstline
+	ADDQ  $0x40, R11
+	SUBQ  $0x00000018, CX
+
+t12x2firstline:
+	TESTQ CX, CX
+	JZ    t12x2ahead
+	SHRQ  $0x01, AX
+	IMULQ AX, R12
+	ADDQ  R12, R11
+	JMP   t12x2ahead
+
+t12x2plain:
 	MOVQ   16(DI), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12706,6 +12892,138 @@ t12x2loop:
 	JNZ          t12x2loop
 
 t12x2fold:
+	JMP t12x2finish
+
+t12x2ahead:
+	ADDQ   R14, R11
+	MOVQ   16(DI), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	LEAQ   (R8)(R8*2), R12
+	LEAQ   (SI)(R8*4), AX
+	ADDQ   R8, AX
+	LEAQ   (SI)(R8*4), DX
+	ADDQ   R8, DX
+	LEAQ   (DX)(R8*4), DX
+	ADDQ   R8, DX
+	TESTQ  CX, CX
+	JZ     t12x2foldahead
+
+t12x2loopahead:
+	VMOVUPD      (BX), Z24
+	VMOVUPD.Z    (BX)(R15*1), K1, Z25
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD (SI)(R8*1), Z27
+	VFMADD231PD  Z24, Z27, Z2
+	VFMADD231PD  Z25, Z27, Z3
+	VBROADCASTSD (SI)(R8*2), Z28
+	VFMADD231PD  Z24, Z28, Z4
+	VFMADD231PD  Z25, Z28, Z5
+	VBROADCASTSD (SI)(R12*1), Z29
+	VFMADD231PD  Z24, Z29, Z6
+	VFMADD231PD  Z25, Z29, Z7
+	VBROADCASTSD (SI)(R8*4), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD (AX), Z27
+	VFMADD231PD  Z24, Z27, Z10
+	VFMADD231PD  Z25, Z27, Z11
+	VBROADCASTSD (AX)(R8*1), Z28
+	VFMADD231PD  Z24, Z28, Z12
+	VFMADD231PD  Z25, Z28, Z13
+	VBROADCASTSD (AX)(R8*2), Z29
+	VFMADD231PD  Z24, Z29, Z14
+	VFMADD231PD  Z25, Z29, Z15
+	VBROADCASTSD (AX)(R12*1), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD (AX)(R8*4), Z27
+	VFMADD231PD  Z24, Z27, Z18
+	VFMADD231PD  Z25, Z27, Z19
+	VBROADCASTSD (DX), Z28
+	VFMADD231PD  Z24, Z28, Z20
+	VFMADD231PD  Z25, Z28, Z21
+	VBROADCASTSD (DX)(R8*1), Z29
+	VFMADD231PD  Z24, Z29, Z22
+	VFMADD231PD  Z25, Z29, Z23
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R9, DX
+	ADDQ         R10, BX
+	PREFETCHT1   (R11)
+	ADDQ         88(SP), R11
+	VMOVUPD      (BX), Z24
+	VMOVUPD.Z    (BX)(R15*1), K1, Z25
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD (SI)(R8*1), Z27
+	VFMADD231PD  Z24, Z27, Z2
+	VFMADD231PD  Z25, Z27, Z3
+	VBROADCASTSD (SI)(R8*2), Z28
+	VFMADD231PD  Z24, Z28, Z4
+	VFMADD231PD  Z25, Z28, Z5
+	VBROADCASTSD (SI)(R12*1), Z29
+	VFMADD231PD  Z24, Z29, Z6
+	VFMADD231PD  Z25, Z29, Z7
+	VBROADCASTSD (SI)(R8*4), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD (AX), Z27
+	VFMADD231PD  Z24, Z27, Z10
+	VFMADD231PD  Z25, Z27, Z11
+	VBROADCASTSD (AX)(R8*1), Z28
+	VFMADD231PD  Z24, Z28, Z12
+	VFMADD231PD  Z25, Z28, Z13
+	VBROADCASTSD (AX)(R8*2), Z29
+	VFMADD231PD  Z24, Z29, Z14
+	VFMADD231PD  Z25, Z29, Z15
+	VBROADCASTSD (AX)(R12*1), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD (AX)(R8*4), Z27
+	VFMADD231PD  Z24, Z27, Z18
+	VFMADD231PD  Z25, Z27, Z19
+	VBROADCASTSD (DX), Z28
+	VFMADD231PD  Z24, Z28, Z20
+	VFMADD231PD  Z25, Z28, Z21
+	VBROADCASTSD (DX)(R8*1), Z29
+	VFMADD231PD  Z24, Z29, Z22
+	VFMADD231PD  Z25, Z29, Z23
+	ADDQ         R9, SI
+	ADDQ         R9, AX
+	ADDQ         R9, DX
+	ADDQ         R10, BX
+	DECQ         CX
+	DECQ         CX
+	JNZ          t12x2loopahead
+
+t12x2foldahead:
+t12x2finish:
 	MOVQ   48(SP), DX
 	CMPB   137(DI), $0x00
 	JNE    t12x2transposed
@@ -12750,7 +13068,7 @@ t12x2fold:
 	VADDPD 64(SI), Z23, K1, Z23
 
 t12x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x2act
 	ADDQ      R14, SI
@@ -12782,7 +13100,7 @@ t12x2bias:
 	VADDPD    Z28, Z23, Z23
 
 t12x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t12x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -12815,7 +13133,7 @@ t12x2act:
 	JMP     t12x2deriv
 
 t12x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -12866,13 +13184,13 @@ t12x2leaky:
 	VMULPD       Z29, Z23, K2, Z23
 
 t12x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t12x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t12x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -12944,7 +13262,7 @@ t12x2deriv:
 	JMP       t12x2store
 
 t12x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -13045,7 +13363,7 @@ t12x2store:
 	JMP     across2next
 
 t12x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -13198,7 +13516,7 @@ t11x2fold:
 	VADDPD 64(SI), Z21, K1, Z21
 
 t11x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x2act
 	ADDQ      R14, SI
@@ -13228,7 +13546,7 @@ t11x2bias:
 	VADDPD    Z28, Z21, Z21
 
 t11x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t11x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -13259,7 +13577,7 @@ t11x2act:
 	JMP     t11x2deriv
 
 t11x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -13306,13 +13624,13 @@ t11x2leaky:
 	VMULPD       Z29, Z21, K2, Z21
 
 t11x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t11x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t11x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -13379,7 +13697,7 @@ t11x2deriv:
 	JMP       t11x2store
 
 t11x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -13472,7 +13790,7 @@ t11x2store:
 	JMP     across2next
 
 t11x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -13610,7 +13928,7 @@ t10x2fold:
 	VADDPD 64(SI), Z19, K1, Z19
 
 t10x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x2act
 	ADDQ      R14, SI
@@ -13638,7 +13956,7 @@ t10x2bias:
 	VADDPD    Z28, Z19, Z19
 
 t10x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t10x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -13667,7 +13985,7 @@ t10x2act:
 	JMP     t10x2deriv
 
 t10x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -13710,13 +14028,13 @@ t10x2leaky:
 	VMULPD       Z29, Z19, K2, Z19
 
 t10x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t10x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t10x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -13778,7 +14096,7 @@ t10x2deriv:
 	JMP       t10x2store
 
 t10x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -13863,7 +14181,7 @@ t10x2store:
 	JMP     across2next
 
 t10x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -13991,7 +14309,7 @@ t9x2fold:
 	VADDPD 64(SI), Z17, K1, Z17
 
 t9x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x2act
 	ADDQ      R14, SI
@@ -14017,7 +14335,7 @@ t9x2bias:
 	VADDPD    Z28, Z17, Z17
 
 t9x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t9x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -14044,7 +14362,7 @@ t9x2act:
 	JMP     t9x2deriv
 
 t9x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -14083,13 +14401,13 @@ t9x2leaky:
 	VMULPD       Z29, Z17, K2, Z17
 
 t9x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t9x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t9x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -14146,7 +14464,7 @@ t9x2deriv:
 	JMP       t9x2store
 
 t9x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -14223,7 +14541,7 @@ t9x2store:
 	JMP     across2next
 
 t9x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -14341,7 +14659,7 @@ t8x2fold:
 	VADDPD 64(SI), Z15, K1, Z15
 
 t8x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x2act
 	ADDQ      R14, SI
@@ -14365,7 +14683,7 @@ t8x2bias:
 	VADDPD    Z28, Z15, Z15
 
 t8x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t8x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -14390,7 +14708,7 @@ t8x2act:
 	JMP     t8x2deriv
 
 t8x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -14425,13 +14743,13 @@ t8x2leaky:
 	VMULPD       Z29, Z15, K2, Z15
 
 t8x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t8x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t8x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -14483,7 +14801,7 @@ t8x2deriv:
 	JMP       t8x2store
 
 t8x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -14552,7 +14870,7 @@ t8x2store:
 	JMP     across2next
 
 t8x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -14660,7 +14978,7 @@ t7x2fold:
 	VADDPD 64(SI), Z13, K1, Z13
 
 t7x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x2act
 	ADDQ      R14, SI
@@ -14682,7 +15000,7 @@ t7x2bias:
 	VADDPD    Z28, Z13, Z13
 
 t7x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t7x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -14705,7 +15023,7 @@ t7x2act:
 	JMP     t7x2deriv
 
 t7x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -14736,13 +15054,13 @@ t7x2leaky:
 	VMULPD       Z29, Z13, K2, Z13
 
 t7x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t7x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t7x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -14789,7 +15107,7 @@ t7x2deriv:
 	JMP       t7x2store
 
 t7x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -14850,7 +15168,7 @@ t7x2store:
 	JMP     across2next
 
 t7x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -14948,7 +15266,7 @@ t6x2fold:
 	VADDPD 64(SI), Z11, K1, Z11
 
 t6x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x2act
 	ADDQ      R14, SI
@@ -14968,7 +15286,7 @@ t6x2bias:
 	VADDPD    Z28, Z11, Z11
 
 t6x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -14989,7 +15307,7 @@ t6x2act:
 	JMP     t6x2deriv
 
 t6x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -15016,13 +15334,13 @@ t6x2leaky:
 	VMULPD       Z29, Z11, K2, Z11
 
 t6x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -15064,7 +15382,7 @@ t6x2deriv:
 	JMP       t6x2store
 
 t6x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -15117,7 +15435,7 @@ t6x2store:
 	JMP     across2next
 
 t6x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -15202,7 +15520,7 @@ t5x2fold:
 	VADDPD 64(SI), Z9, K1, Z9
 
 t5x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x2act
 	ADDQ      R14, SI
@@ -15220,7 +15538,7 @@ t5x2bias:
 	VADDPD    Z28, Z9, Z9
 
 t5x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -15239,7 +15557,7 @@ t5x2act:
 	JMP     t5x2deriv
 
 t5x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -15262,13 +15580,13 @@ t5x2leaky:
 	VMULPD       Z29, Z9, K2, Z9
 
 t5x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -15305,7 +15623,7 @@ t5x2deriv:
 	JMP       t5x2store
 
 t5x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -15350,7 +15668,7 @@ t5x2store:
 	JMP     across2next
 
 t5x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -15425,7 +15743,7 @@ t4x2fold:
 	VADDPD 64(SI), Z7, K1, Z7
 
 t4x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x2act
 	ADDQ      R14, SI
@@ -15441,7 +15759,7 @@ t4x2bias:
 	VADDPD    Z28, Z7, Z7
 
 t4x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -15458,7 +15776,7 @@ t4x2act:
 	JMP     t4x2deriv
 
 t4x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -15477,13 +15795,13 @@ t4x2leaky:
 	VMULPD       Z29, Z7, K2, Z7
 
 t4x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -15515,7 +15833,7 @@ t4x2deriv:
 	JMP       t4x2store
 
 t4x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -15552,7 +15870,7 @@ t4x2store:
 	JMP     across2next
 
 t4x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -15616,7 +15934,7 @@ t3x2fold:
 	VADDPD 64(SI), Z5, K1, Z5
 
 t3x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x2act
 	ADDQ      R14, SI
@@ -15630,7 +15948,7 @@ t3x2bias:
 	VADDPD    Z28, Z5, Z5
 
 t3x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -15645,7 +15963,7 @@ t3x2act:
 	JMP     t3x2deriv
 
 t3x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -15660,13 +15978,13 @@ t3x2leaky:
 	VMULPD       Z29, Z5, K2, Z5
 
 t3x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -15693,7 +16011,7 @@ t3x2deriv:
 	JMP       t3x2store
 
 t3x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -15722,7 +16040,7 @@ t3x2store:
 	JMP     across2next
 
 t3x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -15807,7 +16125,7 @@ t2x2fold:
 	VADDPD 64(SI), Z3, K1, Z3
 
 t2x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x2act
 	ADDQ      R14, SI
@@ -15819,7 +16137,7 @@ t2x2bias:
 	VADDPD    Z28, Z3, Z3
 
 t2x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -15832,7 +16150,7 @@ t2x2act:
 	JMP     t2x2deriv
 
 t2x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -15843,13 +16161,13 @@ t2x2leaky:
 	VMULPD       Z29, Z3, K2, Z3
 
 t2x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -15871,7 +16189,7 @@ t2x2deriv:
 	JMP       t2x2store
 
 t2x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -15892,7 +16210,7 @@ t2x2store:
 	JMP     across2next
 
 t2x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	VMOVUPD Z2, 64(SI)
@@ -15969,7 +16287,7 @@ t1x2fold:
 	VADDPD 64(SI), Z1, K1, Z1
 
 t1x2bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x2act
 	ADDQ      R14, SI
@@ -15979,7 +16297,7 @@ t1x2bias:
 	VADDPD    Z28, Z1, Z1
 
 t1x2act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x2deriv
 	VPXORD  Z28, Z28, Z28
@@ -15990,20 +16308,20 @@ t1x2act:
 	JMP     t1x2deriv
 
 t1x2leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
 	VMULPD       Z29, Z1, K2, Z1
 
 t1x2deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x2store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x2store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -16020,7 +16338,7 @@ t1x2deriv:
 	JMP       t1x2store
 
 t1x2leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K1, K2
@@ -16033,7 +16351,7 @@ t1x2store:
 	JMP     across2next
 
 t1x2transposed:
-	LEAQ    88(SP), SI
+	LEAQ    96(SP), SI
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 1024(SI)
 	MOVQ    $0x00000001, 72(SP)
@@ -16216,7 +16534,7 @@ t6x4fold:
 	VADDPD 192(SI), Z23, K1, Z23
 
 t6x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x4act
 	ADDQ      R14, SI
@@ -16250,7 +16568,7 @@ t6x4bias:
 	VADDPD    Z28, Z23, Z23
 
 t6x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t6x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -16283,7 +16601,7 @@ t6x4act:
 	JMP     t6x4deriv
 
 t6x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -16334,13 +16652,13 @@ t6x4leaky:
 	VMULPD       Z29, Z23, K2, Z23
 
 t6x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t6x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t6x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -16406,7 +16724,7 @@ t6x4deriv:
 	JMP       t6x4store
 
 t6x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -16597,7 +16915,7 @@ t5x4fold:
 	VADDPD 192(SI), Z19, K1, Z19
 
 t5x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x4act
 	ADDQ      R14, SI
@@ -16627,7 +16945,7 @@ t5x4bias:
 	VADDPD    Z28, Z19, Z19
 
 t5x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t5x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -16656,7 +16974,7 @@ t5x4act:
 	JMP     t5x4deriv
 
 t5x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -16699,13 +17017,13 @@ t5x4leaky:
 	VMULPD       Z29, Z19, K2, Z19
 
 t5x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t5x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t5x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -16762,7 +17080,7 @@ t5x4deriv:
 	JMP       t5x4store
 
 t5x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -16925,7 +17243,7 @@ t4x4fold:
 	VADDPD 192(SI), Z15, K1, Z15
 
 t4x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x4act
 	ADDQ      R14, SI
@@ -16951,7 +17269,7 @@ t4x4bias:
 	VADDPD    Z28, Z15, Z15
 
 t4x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t4x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -16976,7 +17294,7 @@ t4x4act:
 	JMP     t4x4deriv
 
 t4x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -17011,13 +17329,13 @@ t4x4leaky:
 	VMULPD       Z29, Z15, K2, Z15
 
 t4x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t4x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t4x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -17065,7 +17383,7 @@ t4x4deriv:
 	JMP       t4x4store
 
 t4x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -17200,7 +17518,7 @@ t3x4fold:
 	VADDPD 192(SI), Z11, K1, Z11
 
 t3x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x4act
 	ADDQ      R14, SI
@@ -17222,7 +17540,7 @@ t3x4bias:
 	VADDPD    Z28, Z11, Z11
 
 t3x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -17243,7 +17561,7 @@ t3x4act:
 	JMP     t3x4deriv
 
 t3x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -17270,13 +17588,13 @@ t3x4leaky:
 	VMULPD       Z29, Z11, K2, Z11
 
 t3x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -17315,7 +17633,7 @@ t3x4deriv:
 	JMP       t3x4store
 
 t3x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -17422,7 +17740,7 @@ t2x4fold:
 	VADDPD 192(SI), Z7, K1, Z7
 
 t2x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x4act
 	ADDQ      R14, SI
@@ -17440,7 +17758,7 @@ t2x4bias:
 	VADDPD    Z28, Z7, Z7
 
 t2x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -17457,7 +17775,7 @@ t2x4act:
 	JMP     t2x4deriv
 
 t2x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -17476,13 +17794,13 @@ t2x4leaky:
 	VMULPD       Z29, Z7, K2, Z7
 
 t2x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -17512,7 +17830,7 @@ t2x4deriv:
 	JMP       t2x4store
 
 t2x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -17612,7 +17930,7 @@ t1x4fold:
 	VADDPD 192(SI), Z3, K1, Z3
 
 t1x4bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x4act
 	ADDQ      R14, SI
@@ -17626,7 +17944,7 @@ t1x4bias:
 	VADDPD    Z28, Z3, Z3
 
 t1x4act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x4deriv
 	VPXORD  Z28, Z28, Z28
@@ -17639,7 +17957,7 @@ t1x4act:
 	JMP     t1x4deriv
 
 t1x4leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -17650,13 +17968,13 @@ t1x4leaky:
 	VMULPD       Z29, Z3, K2, Z3
 
 t1x4deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x4store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x4store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -17677,7 +17995,7 @@ t1x4deriv:
 	JMP       t1x4store
 
 t1x4leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -17857,7 +18175,7 @@ t3x8fold:
 	VADDPD 448(SI), Z23, K1, Z23
 
 t3x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x8act
 	ADDQ      R14, SI
@@ -17895,7 +18213,7 @@ t3x8bias:
 	VADDPD    Z28, Z23, Z23
 
 t3x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t3x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -17928,7 +18246,7 @@ t3x8act:
 	JMP     t3x8deriv
 
 t3x8leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -17979,13 +18297,13 @@ t3x8leaky:
 	VMULPD       Z29, Z23, K2, Z23
 
 t3x8deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t3x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t3x8store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -18048,7 +18366,7 @@ t3x8deriv:
 	JMP       t3x8store
 
 t3x8leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -18220,7 +18538,7 @@ t2x8fold:
 	VADDPD 448(SI), Z15, K1, Z15
 
 t2x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x8act
 	ADDQ      R14, SI
@@ -18250,7 +18568,7 @@ t2x8bias:
 	VADDPD    Z28, Z15, Z15
 
 t2x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t2x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -18275,7 +18593,7 @@ t2x8act:
 	JMP     t2x8deriv
 
 t2x8leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -18310,13 +18628,13 @@ t2x8leaky:
 	VMULPD       Z29, Z15, K2, Z15
 
 t2x8deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t2x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t2x8store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -18362,7 +18680,7 @@ t2x8deriv:
 	JMP       t2x8store
 
 t2x8leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -18474,7 +18792,7 @@ t1x8fold:
 	VADDPD 448(SI), Z7, K1, Z7
 
 t1x8bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x8act
 	ADDQ      R14, SI
@@ -18496,7 +18814,7 @@ t1x8bias:
 	VADDPD    Z28, Z7, Z7
 
 t1x8act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x8deriv
 	VPXORD  Z28, Z28, Z28
@@ -18513,7 +18831,7 @@ t1x8act:
 	JMP     t1x8deriv
 
 t1x8leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -18532,13 +18850,13 @@ t1x8leaky:
 	VMULPD       Z29, Z7, K2, Z7
 
 t1x8deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x8store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x8store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -18567,7 +18885,7 @@ t1x8deriv:
 	JMP       t1x8store
 
 t1x8leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2
@@ -18732,7 +19050,7 @@ t1x16fold:
 	VADDPD 960(SI), Z15, K1, Z15
 
 t1x16bias:
-	MOVQ      144(DI), SI
+	MOVQ      160(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x16act
 	ADDQ      R14, SI
@@ -18770,7 +19088,7 @@ t1x16bias:
 	VADDPD    Z28, Z15, Z15
 
 t1x16act:
-	MOVBLZX 168(DI), SI
+	MOVBLZX 184(DI), SI
 	TESTL   SI, SI
 	JZ      t1x16deriv
 	VPXORD  Z28, Z28, Z28
@@ -18795,7 +19113,7 @@ t1x16act:
 	JMP     t1x16deriv
 
 t1x16leaky:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x1d, Z0, Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x1d, Z1, Z28, K2
@@ -18830,13 +19148,13 @@ t1x16leaky:
 	VMULPD       Z29, Z15, K2, Z15
 
 t1x16deriv:
-	MOVQ      184(DI), SI
+	MOVQ      200(DI), SI
 	TESTQ     SI, SI
 	JZ        t1x16store
-	MOVBLZX   169(DI), BX
+	MOVBLZX   185(DI), BX
 	TESTL     BX, BX
 	JZ        t1x16store
-	MOVQ      208(DI), R15
+	MOVQ      224(DI), R15
 	SHLQ      $0x03, R15
 	MOVQ      (DI), CX
 	SUBQ      64(SP), CX
@@ -18881,7 +19199,7 @@ t1x16deriv:
 	JMP       t1x16store
 
 t1x16leakyderiv:
-	VBROADCASTSD 176(DI), Z29
+	VBROADCASTSD 192(DI), Z29
 	VCMPPD       $0x15, (SI), Z28, K2
 	VMULPD       Z29, Z0, K2, Z0
 	VCMPPD       $0x15, 64(SI), Z28, K2

@@ -18,6 +18,8 @@ type gemm[T any] struct {
 	CRow       int
 	Accumulate bool
 	transposed bool
+	ahead      *T
+	aheadRow   int
 	Epilogue   struct {
 		Bias       []T
 		Act        uint8
@@ -32,6 +34,7 @@ type gemm[T any] struct {
 // layout holds the offsets of the fields the micro-kernels read.
 type layout struct {
 	m, n, k, a, aRow, aCol, b, bRow, bCol, c, cRow, accumulate, transposed int
+	ahead, aheadRow                                                        int
 	bias, act, deriv, alpha, saved, savedRow                               int
 }
 
@@ -44,6 +47,7 @@ func layoutOf[T any]() layout {
 		b: int(unsafe.Offsetof(g.B)), bRow: int(unsafe.Offsetof(g.BRow)), bCol: int(unsafe.Offsetof(g.BCol)),
 		c: int(unsafe.Offsetof(g.C)), cRow: int(unsafe.Offsetof(g.CRow)),
 		accumulate: int(unsafe.Offsetof(g.Accumulate)), transposed: int(unsafe.Offsetof(g.transposed)),
+		ahead: int(unsafe.Offsetof(g.ahead)), aheadRow: int(unsafe.Offsetof(g.aheadRow)),
 		bias: e + int(unsafe.Offsetof(g.Epilogue.Bias)), act: e + int(unsafe.Offsetof(g.Epilogue.Act)),
 		deriv: e + int(unsafe.Offsetof(g.Epilogue.Deriv)), alpha: e + int(unsafe.Offsetof(g.Epilogue.Alpha)),
 		saved: e + int(unsafe.Offsetof(g.Epilogue.Saved)), savedRow: e + int(unsafe.Offsetof(g.Epilogue.SavedRow)),
@@ -52,7 +56,7 @@ func layoutOf[T any]() layout {
 
 // list is the layout in the order of TestLayout.
 func (l layout) list() []int {
-	return []int{l.m, l.n, l.k, l.a, l.aRow, l.aCol, l.b, l.bRow, l.bCol, l.c, l.cRow, l.accumulate, l.transposed,
+	return []int{l.m, l.n, l.k, l.a, l.aRow, l.aCol, l.b, l.bRow, l.bCol, l.c, l.cRow, l.accumulate, l.transposed, l.ahead, l.aheadRow,
 		l.bias, l.act, l.deriv, l.alpha, l.saved, l.savedRow}
 }
 

@@ -31,6 +31,7 @@ type wideFrame struct {
 	tileM      Mem // rows left
 	rows       Mem // of the tile to store transposed
 	panels     Mem
+	aheadStep  Mem // bytes between the rows that a tile asks for
 	scratch    Mem // two panels of 16 rows, on their way to the transposed store
 }
 
@@ -46,7 +47,7 @@ func (e *wideElement) gemm() {
 	Doc("gemmAVX512" + e.name + " is the micro-kernel for a block: see multiply. M and N are positive.")
 	l := e.layout
 	f := &wideFrame{}
-	for _, m := range []*Mem{&f.widest, &f.panelStep, &f.panelB, &f.panelC, &f.panelStepC, &f.tileA, &f.tileC, &f.tileStepC, &f.tileM, &f.rows, &f.panels} {
+	for _, m := range []*Mem{&f.widest, &f.panelStep, &f.panelB, &f.panelC, &f.panelStepC, &f.tileA, &f.tileC, &f.tileStepC, &f.tileM, &f.rows, &f.panels, &f.aheadStep} {
 		*m = AllocLocal(8)
 	}
 	f.scratch = AllocLocal(scratchSize)
@@ -156,8 +157,10 @@ func (e *wideElement) across(f *wideFrame, panels, rows int) {
 		t := newWideTile(e, r, panels)
 		if r == wideRows && panels == 2 {
 			t.prefetchC(f)
+			t.multiplyAhead(f)
+		} else {
+			t.multiply("")
 		}
-		t.multiply()
 		t.finish(f)
 	}
 

@@ -29,6 +29,7 @@ type wideTile struct {
 	*wideElement
 	rows, panels int
 	split        int
+	aheadStep    *Mem   // nil, or bytes between the rows that the tile asks for instead of its own
 	aBases       []spot // of rows of A
 	bBases       []spot // of panels of B
 }
@@ -89,8 +90,49 @@ func reach(bases []spot, stride, triple reg.Register, i int) Mem {
 func (t *wideTile) rowOf(r int) Mem   { return reach(t.aBases, rARow, r3, r) }
 func (t *wideTile) panelOf(p int) Mem { return reach(t.bBases, rT, r3, p) }
 
-// multiply emits the loop over k. On entry rB points to the first elements, rT is the bytes between panels and rK is K ≥ 0.
-func (t *wideTile) multiply() {
+// multiplyAhead emits two loops over k: one that asks for B's rows ahead of itself, and one that asks for a line of every other
+// row that is packed next instead, so that four tiles together ask for the two lines under their panels in each of the rows. Asked
+// for at once, or in two tiles, they came no sooner than when they are packed: memory does not bring as much meanwhile.
+func (t *wideTile) multiplyAhead(f *wideFrame) {
+	l := t.layout
+	MOVQ(at(rG, l.ahead), rX)
+	TESTQ(rX, rX)
+	JZ(LabelRef(t.label("plain")))
+	MOVQ(at(rG, l.k), rA5)
+	BTQ(Imm(0), rA5)
+	JCS(LabelRef(t.label("plain")))
+	MOVQ(at(rG, l.m), rK)
+	SUBQ(f.tileM, rK)
+	CMPQ(rK, U32(3*t.rows))
+	JG(LabelRef(t.label("plain")))
+	MOVQ(at(rG, l.aheadRow), r3)
+	SHLQ(Imm(uint64(t.shift)), r3)
+	MOVQ(r3, f.aheadStep)
+	CMPQ(rK, U32(2*t.rows))
+	JL(LabelRef(t.label("firstline")))
+	ADDQ(Imm(64), rX)
+	SUBQ(U32(2*t.rows), rK)
+	Label(t.label("firstline"))
+	TESTQ(rK, rK)
+	JZ(LabelRef(t.label("ahead")))
+	SHRQ(Imm(1), rA5)
+	IMULQ(rA5, r3)
+	ADDQ(r3, rX)
+	JMP(LabelRef(t.label("ahead")))
+	Label(t.label("plain"))
+	t.multiply("")
+	JMP(LabelRef(t.label("finish")))
+	Label(t.label("ahead"))
+	ADDQ(rJ, rX)
+	t.aheadStep = &f.aheadStep
+	t.multiply("ahead")
+	Label(t.label("finish"))
+}
+
+// multiply emits the loop over k, its labels with a suffix. On entry rB points to the first elements and rT is the bytes between
+// panels.
+func (t *wideTile) multiply(suffix string) {
+	label := func(s string) LabelRef { return LabelRef(t.label(s + suffix)) }
 	MOVQ(Mem{Base: rG, Disp: t.layout.k}, rK)
 	for i := range t.rows * t.panels * t.split {
 		zeroWide(i)
@@ -116,38 +158,45 @@ func (t *wideTile) multiply() {
 			LEAQ(indexed(b.r, rT, 8, 0), b.r)
 		}
 	}
-	if t.split == 1 { // rows of B lie up to a page apart, where hardware does not foresee the next
+	if t.aheadStep != nil {
+		TESTQ(rK, rK)
+		JZ(label("fold"))
+	} else if t.split == 1 { // rows of B lie up to a page apart, where hardware does not foresee the next
 		LEAQ(indexed(rBRow, rBRow, 2, 0), rX)
 		if threes, _ := t.ahead(); threes > 1 {
 			IMUL3Q(U32(threes), rX, rX)
 		}
 		ADDQ(rB, rX)
 		TESTQ(rK, rK)
-		JZ(LabelRef(t.label("fold")))
+		JZ(label("fold"))
 	} else {
 		SUBQ(U32(t.split), rK)
-		JLT(LabelRef(t.label("rest")))
+		JLT(label("rest"))
 	}
-	Label(t.label("loop"))
+	Label(string(label("loop")))
 	for s := range t.split {
 		t.step(s)
 	}
+	if t.aheadStep != nil {
+		t.step(1)
+		DECQ(rK)
+	}
 	if t.split == 1 {
 		DECQ(rK)
-		JNZ(LabelRef(t.label("loop")))
-		Label(t.label("fold"))
+		JNZ(label("loop"))
+		Label(string(label("fold")))
 		return
 	}
 	SUBQ(U32(t.split), rK)
-	JGE(LabelRef(t.label("loop")))
-	Label(t.label("rest"))
+	JGE(label("loop"))
+	Label(string(label("rest")))
 	ADDQ(U32(t.split), rK)
-	JZ(LabelRef(t.label("fold")))
-	Label(t.label("single"))
+	JZ(label("fold"))
+	Label(string(label("single")))
 	t.step(0)
 	DECQ(rK)
-	JNZ(LabelRef(t.label("single")))
-	Label(t.label("fold"))
+	JNZ(label("single"))
+	Label(string(label("fold")))
 	for n := t.split / 2; n >= 1; n /= 2 {
 		for i := range n * t.rows * t.panels {
 			t.add(z[i+n*t.rows*t.panels], z[i], z[i])
@@ -184,7 +233,14 @@ func (t *wideTile) ahead() (threes, every int) {
 
 // step multiplies one k into set s and moves on.
 func (t *wideTile) step(s int) {
-	if t.split == 1 {
+	switch {
+	case t.aheadStep != nil:
+		if s == 1 {
+			PREFETCHT1(at(rX, 0))
+			ADDQ(*t.aheadStep, rX)
+		}
+		s = 0
+	case t.split == 1:
 		_, every := t.ahead()
 		for p := 0; p < t.panels; p += every { // panels side by side: hardware foresees the packed ones
 			PREFETCHT0(at(rX, 64*p))
@@ -244,7 +300,7 @@ func (t *wideTile) step(s int) {
 	for _, b := range t.bBases {
 		ADDQ(rBRow, b.r)
 	}
-	if t.split == 1 {
+	if t.split == 1 && t.aheadStep == nil {
 		ADDQ(rBRow, rX)
 	}
 }
