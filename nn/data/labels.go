@@ -39,12 +39,17 @@ func FitLabels(names []string) (*Labels, error) {
 // Len returns the number of labels.
 func (l *Labels) Len() int { return len(l.Names) }
 
-// Encode returns the labels of names: (len(names)), int64. It fails for a name that l was not fitted to.
-func (l *Labels) Encode(names []string) (*tensor.Dense, error) {
+func (l *Labels) index() map[string]int64 {
 	index := make(map[string]int64, len(l.Names))
 	for label, name := range l.Names {
 		index[name] = int64(label)
 	}
+	return index
+}
+
+// Encode returns the labels of names: (len(names)), int64. It fails for a name that l was not fitted to.
+func (l *Labels) Encode(names []string) (*tensor.Dense, error) {
+	index := l.index()
 	y := graph.NewArray(graph.Int64, len(names))
 	for row, name := range names {
 		label, ok := index[name]

@@ -159,9 +159,9 @@ func (t *Table) OneHot(column string, labels *Labels) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	cells := c.texts()
+	cells, index := c.texts(), labels.index()
 	for row, cell := range cells {
-		if !slices.Contains(labels.Names, cell) {
+		if _, ok := index[cell]; !ok {
 			return nil, t.cellError(row, column, "%q is none of the %d labels (%s); fit them to all names there are", cell, labels.Len(), few(labels.Names))
 		}
 	}
@@ -210,8 +210,9 @@ func (t *Table) Labelled(dtype graph.DType, column string, l *Labels) (*Set, err
 			return nil, err
 		}
 	}
+	index := l.index()
 	for row, name := range names {
-		if !slices.Contains(l.Names, name) {
+		if _, ok := index[name]; !ok {
 			return nil, t.cellError(row, column, "%q is none of the %d labels (%s)", name, l.Len(), few(l.Names))
 		}
 	}
