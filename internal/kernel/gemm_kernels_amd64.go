@@ -26,6 +26,8 @@ func multiply[T Float](g *Gemm[T]) {
 func multiplyDots[T Float](g *Gemm[T]) {
 	single := unsafe.Sizeof(g.Epilogue.Alpha) == 4
 	switch {
+	case !accelerated:
+		multiplyDotsPortable(g)
 	case wide && single:
 		dotsAVX512F32((*byte)(unsafe.Pointer(g)))
 	case wide:

@@ -8,8 +8,9 @@ func multiply[T Float](g *Gemm[T]) { multiplyPortable(g) }
 
 const narrowDotRows = 0
 
+func multiplyDots[T Float](g *Gemm[T]) { multiplyDotsPortable(g) }
+
 // There is no portable form of these: nothing calls them unless accelerated.
-func multiplyDots[T Float](g *Gemm[T])                                {}
 func copyPanels[T Float](dst, b []T, row, k, n int) int               { return 1 }
 func transposePanel[T Float](dst, b []T, col, w int)                  {}
 func transposeRows[T Float](dst []T, to int, a []T, col, rows, k int) {}

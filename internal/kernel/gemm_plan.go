@@ -112,7 +112,7 @@ func (g *Gemm[T]) direct() (rows, depth int) {
 
 // dotsPay says whether A's rows and B's columns, both contiguous, had better be multiplied as they lie than laid out otherwise.
 func (g *Gemm[T]) dotsPay() bool {
-	return g.M <= 3 || g.M <= blocks().maxDotRows && g.K >= minDotDepth && g.padding() > g.M/4
+	return g.M <= 3 || accelerated && g.M <= blocks().maxDotRows && g.K >= minDotDepth && g.padding() > g.M/4
 }
 
 // padding is the number of columns by which the last panel is short of A transposed.
@@ -142,7 +142,7 @@ func (g *Gemm[T]) plan() plan {
 	directRows, directDepth := g.direct()
 	size := 64 / nr
 	p := plan{m: g.M, n: g.N, depth: g.K}
-	p.dots = accelerated && g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.N > 1 && g.BCol != 1 && g.dotsPay() || g.N == 1 && g.CRow == 1)
+	p.dots = g.Packed == nil && g.ACol == 1 && g.BRow == 1 && (g.N > 1 && g.BCol != 1 && g.dotsPay() || g.N == 1 && g.CRow == 1)
 	p.swap = accelerated && !p.dots && g.Packed == nil && g.BCol != 1 && g.BRow == 1 && g.N > 3 && g.swapPays()
 	p.packB = !p.swap && !p.dots && g.Packed == nil && (g.BCol != 1 || g.M > directRows)
 	low := 0 // rows that a piece has of a product that goes through in low pieces

@@ -14,6 +14,10 @@ func multiplyPortable[T Float](g *Gemm[T]) {
 		}
 		return
 	}
+	if e := &g.Epilogue; g.K == 1 && g.BCol == 1 && e.Bias == nil && e.Act == ActIdentity && e.Saved == nil {
+		g.outerPortable()
+		return
+	}
 	for j := 0; j < g.N; j++ {
 		b := g.B[j/nr*nr*g.BCol+j%nr:]
 		wide := j%4 == 0 && g.N-j >= 4
@@ -40,6 +44,23 @@ func multiplyPortable[T Float](g *Gemm[T]) {
 		}
 		if wide {
 			j += 3
+		}
+	}
+}
+
+// outerPortable is the product with K = 1: rows of C are multiples of B's one.
+func (g *Gemm[T]) outerPortable() {
+	for i := range g.M {
+		a, c := g.A[i*g.ARow], g.C[i*g.CRow:][:g.N]
+		b := g.B[:len(c)]
+		if g.Accumulate {
+			for j, x := range b {
+				c[j] += a * x
+			}
+		} else {
+			for j, x := range b {
+				c[j] = a * x
+			}
 		}
 	}
 }
@@ -101,6 +122,10 @@ func (g *Gemm[T]) store(i, j int, sums []T) {
 			sums[q] += v
 		}
 	}
+	if e.Act == ActIdentity && e.Saved == nil {
+		copy(c, sums)
+		return
+	}
 	for q, v := range sums { // Act and Deriv are of those in registers
 		switch {
 		case e.Act == ActReLU && v <= 0:
@@ -118,4 +143,47 @@ func (g *Gemm[T]) store(i, j int, sums []T) {
 		}
 	}
 	copy(c, sums)
+}
+
+// multiplyDotsPortable does a block of A with ACol = 1 and a B with BRow = 1, without an epilogue: four columns
+// at a time, so that one sum need not wait for the other. An element is the sum in ascending k wherever the block begins.
+func multiplyDotsPortable[T Float](g *Gemm[T]) {
+	for i := range g.M {
+		a := g.A[i*g.ARow:][:g.K]
+		for j := 0; j < g.N; {
+			var sums [4]T
+			n := 1
+			b := g.B[j*g.BCol:]
+			if g.N-j >= 4 {
+				n = 4
+				sums = dots4(a, b[:g.K], b[g.BCol:][:g.K], b[2*g.BCol:][:g.K], b[3*g.BCol:][:g.K])
+			} else {
+				b = b[:len(a)]
+				for k, x := range a {
+					sums[0] += x * b[k]
+				}
+			}
+			c := g.C[i*g.CRow+j:][:n]
+			for q := range c {
+				if g.Accumulate {
+					c[q] += sums[q]
+				} else {
+					c[q] = sums[q]
+				}
+			}
+			j += n
+		}
+	}
+}
+
+func dots4[T Float](a, b0, b1, b2, b3 []T) [4]T {
+	b0, b1, b2, b3 = b0[:len(a)], b1[:len(a)], b2[:len(a)], b3[:len(a)]
+	var s0, s1, s2, s3 T
+	for k, x := range a {
+		s0 += x * b0[k]
+		s1 += x * b1[k]
+		s2 += x * b2[k]
+		s3 += x * b3[k]
+	}
+	return [4]T{s0, s1, s2, s3}
 }
