@@ -24,6 +24,32 @@ func (m Sequential) Build(s *Scope, x *graph.Node) *graph.Node {
 	return x
 }
 
+// Chain is a Sequential whose scopes have names, which stay when a layer is put between others: "encoder.weight" instead of "0.weight".
+type Chain []Link
+
+// Link is a layer of a Chain and the name of its scope; names differ.
+type Link struct {
+	Name  string
+	Layer Layer
+}
+
+// Build chains the layers.
+func (m Chain) Build(s *Scope, x *graph.Node) *graph.Node {
+	layers := m.layers()
+	for i, l := range m {
+		x = s.apply(l.Name, l.Layer, x, &sequel{layers[i+1:], s.next, s.next == nil})
+	}
+	return x
+}
+
+func (m Chain) layers() []Layer {
+	list := make([]Layer, len(m))
+	for i, l := range m {
+		list[i] = l.Layer
+	}
+	return list
+}
+
 // Residual is Shortcut(x) + Body(x) (He et al. 2015); the scopes are "body" and "shortcut". Without a Shortcut that is x + Body(x), and both
 // have one type. Where they differ the shortcut is a projection: &Linear{Out: n, NoBias: true}, or &Conv2D with a kernel of 1
 // and the stride of the body.

@@ -134,11 +134,15 @@ func (s *Scope) apply(name string, l Layer, x *graph.Node, next *sequel) *graph.
 	return at.build(l, x)
 }
 
-// build builds a layer in its scope, if there is one, and keeps a record of it. An error that arises in it gets to name it.
+// build builds a layer in its scope, if there is one, and keeps a record of it. An error that arises in it gets to name it. What is invalid
+// already comes to no layer, which may look at its shape.
 func (s *Scope) build(l Layer, x *graph.Node) *graph.Node {
 	v := reflect.ValueOf(l)
 	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
 		return s.invalid(l, x, graph.Errorf(graph.ErrValue, "the layer is nil"))
+	}
+	if err := x.Err(); err != nil {
+		return graph.Invalid(err, s.title(l), x)
 	}
 	c := &call{path: s.path, layer: l, within: s.model.open, first: len(s.graph.Nodes())}
 	if c.within != nil {
@@ -151,7 +155,7 @@ func (s *Scope) build(l Layer, x *graph.Node) *graph.Node {
 	if y == nil {
 		return s.invalid(l, x, graph.Errorf(graph.ErrGraph, "its Build returned nil; a layer returns a node, if need be x"))
 	}
-	if e, ok := y.Err().(*graph.Error); ok && x.Err() == nil && !s.model.placed[e] {
+	if e, ok := y.Err().(*graph.Error); ok && !s.model.placed[e] {
 		placed := *e
 		placed.Expr = s.title(l)
 		if e.Expr != "" {

@@ -297,6 +297,27 @@ func TestLayersWithoutFieldsAreNotShared(t *testing.T) {
 	}
 }
 
+// A layer of a user's may look at the shape of what it is given.
+func TestWhatIsInvalidComesToNoLayer(t *testing.T) {
+	g := graph.New()
+	x := input(g, "x", 3)
+	reads := nn.Func(func(x *graph.Node) *graph.Node { return ops.Scale(x, float64(x.Shape()[1])) })
+	for _, c := range []struct {
+		x    *graph.Node
+		l    nn.Layer
+		want string
+	}{
+		{x, nn.Sequential{&nn.Linear{}, reads}, `Linear "0": Out = 0 features`},
+		{x, &nn.Residual{Body: nn.Sequential{&nn.Linear{Out: -1}, reads}}, `Linear "body.0": Out = -1 features`},
+		{ops.Sum(x, 9), reads, "axis 9"},
+		{nil, reads, "nil"},
+	} {
+		if err := nn.Build(g, c.l, c.x).Err(); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "nn_test.go") {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+}
+
 func TestNilLayers(t *testing.T) {
 	for _, l := range []nn.Layer{nil, nn.Func(nil), (*nn.Linear)(nil)} {
 		g := graph.New()

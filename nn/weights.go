@@ -17,7 +17,7 @@ type sequel struct {
 type follower interface{ before() graph.Init }
 
 // WeightInit returns the initialiser that suits weights in this place of the model, for layers that are given none. Within a
-// Sequential, what follows is known:
+// Sequential or a Chain, what follows is known:
 //
 //	an activation             its own (Activation.Weight): He for relu, Xavier for tanh and sigmoid, LeCun for selu
 //	dropout, a norm, a pool   looked through
@@ -38,6 +38,8 @@ func (s *Scope) WeightInit() graph.Init {
 		switch l := at.layers[0].(type) {
 		case Sequential:
 			at = &sequel{l, rest, false}
+		case Chain:
+			at = &sequel{l.layers(), rest, false}
 		case follower:
 			if init := l.before(); init.Fill != nil {
 				return init

@@ -24,6 +24,7 @@ func TestWeightsSuitWhatFollows(t *testing.T) {
 			[]string{"he", "xavier", "lecun", "scaled_normal(1.534, fan_in)", "scaled_normal(1.265, fan_in)", "lecun"}},
 		{"what is looked through", nn.Sequential{linear(), nn.Dropout{P: 0.5}, nn.Sequential{&nn.LayerNorm{}, nn.Flatten{}}, nn.Sigmoid}, []string{"xavier"}},
 		{"chains in chains", nn.Sequential{nn.Sequential{linear()}, nn.Sequential{nn.Sequential{nn.Tanh, linear()}}, nn.ReLU}, []string{"xavier", "he"}},
+		{"chains with names", nn.Chain{{Name: "a", Layer: linear()}, {Name: "b", Layer: nn.Chain{{Name: "c", Layer: nn.Tanh}, {Name: "d", Layer: linear()}}}}, []string{"xavier", "lecun"}},
 		{"weights after weights", nn.Sequential{linear(), linear(), nn.Softmax}, []string{"lecun", "lecun"}},
 		{"a function, of which nothing is known", nn.Sequential{linear(), nn.Func(ops.Tanh)}, []string{"he"}},
 		{"within a layer of the user's", &gate{inner: nn.Linear{Out: 3}}, []string{"he"}},
