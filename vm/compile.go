@@ -42,6 +42,9 @@ type Spec struct {
 
 	// Without names optional passes to leave out, to find out what one does. The names are those of Passes.
 	Without []string
+
+	// Explain, if it is not nil, is told what each pass does, for a page that shows it: see Explanation.
+	Explain *Explanation
 }
 
 // Compile makes a program of the graph's nodes. The graph is not changed, and can grow afterwards. Compiling the same graph for
@@ -54,9 +57,13 @@ func Compile(spec Spec) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if spec.Explain != nil {
+		*spec.Explain = Explanation{}
+	}
 	for i := range passes {
 		p := &passes[i]
 		if p.optional && slices.Contains(spec.Without, p.name) {
+			u.record(p, true)
 			continue
 		}
 		if err := protect(func() error { return p.run(u) }); err != nil {
@@ -67,8 +74,13 @@ func Compile(spec Spec) (*Program, error) {
 				return nil, graph.Errorf(graph.ErrOperator, "pass %s broke the program: %v", p.name, err)
 			}
 		}
+		u.record(p, false)
 	}
-	return u.program()
+	program, err := u.program()
+	if spec.Explain != nil {
+		spec.Explain.program = program
+	}
+	return program, err
 }
 
 // verifyPasses makes Compile check the program after every pass; the tests set it.

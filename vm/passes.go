@@ -134,6 +134,7 @@ func (u *unit) rebuild(r graph.Rebuild) {
 		r.Into = graph.New()
 	}
 	u.roots = r.Run(u.roots...)
+	u.fired(r.Fired)
 }
 
 // replace puts something in the place of every node that matches; without any, the graph stays as it is.

@@ -28,6 +28,8 @@ type network struct {
 
 	trainer *vm.Machine // runs the loss, its gradient and the optimiser's step
 	asker   *vm.Machine // runs the model alone, over the same weights
+
+	explanation vm.Explanation // of how the step of training was compiled
 }
 
 func newNetwork(o options) (*network, error) {
@@ -49,7 +51,7 @@ func newNetwork(o options) (*network, error) {
 	updates := optim.Adam{LR: o.lr}.Updates(weights, autodiff.Grad(n.loss, weights...))
 
 	// Compile makes tapes of them. What is wrong with an expression comes up here, with the line that wrote it.
-	step, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.loss, n.accuracy}, Updates: updates, Mode: vm.Train})
+	step, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.loss, n.accuracy}, Updates: updates, Mode: vm.Train, Explain: &n.explanation})
 	if err != nil {
 		return nil, err
 	}

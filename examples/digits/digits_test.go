@@ -149,6 +149,25 @@ func TestSeedDecides(t *testing.T) {
 	}
 }
 
+// The page about the step of training has its instructions, with the times they took in the real training.
+func TestExplain(t *testing.T) {
+	folder := t.TempDir()
+	page := filepath.Join(folder, "page.html")
+	code, stdout, stderr := start(context.Background(), "-epochs", "1", "-out", folder, "-explain", page)
+	if code != succeeded || !strings.Contains(stdout, page) {
+		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"affine(pixels, 0.weight, 0.bias) matmul+add+relu", "digits.go:", "runs measured</dt><dd>40", "batch 32"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 func TestWrongFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -172,6 +191,7 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"-seed", "x"}, "-seed"},
 		{[]string{"-seeds", "0"}, "-seeds"},
 		{[]string{"-seeds", "2", "-out", "x"}, "-seeds draws no pictures"},
+		{[]string{"-seeds", "2", "-explain", "x"}, "-seeds draws no pictures"},
 		{[]string{"-out", ""}, "-out"},
 		{[]string{"-out", file}, "-out " + file + ": cannot write there"},
 		{[]string{"-out", filepath.Join(file, "below")}, "cannot write there"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/vm"
 )
 
 // The exit codes.
@@ -71,6 +72,10 @@ func once(ctx context.Context, o options, stdout io.Writer) error {
 		return err
 	}
 	describe(stdout, o, d, n)
+	var profile *vm.Profile
+	if o.explain != "" {
+		profile = n.trainer.StartProfile()
+	}
 
 	bar, began := newProgress(stdout, o.epochs, d.train.Len()), time.Now()
 	history, err := n.train(ctx, o, d, bar.show)
@@ -88,7 +93,23 @@ func once(ctx context.Context, o options, stdout io.Writer) error {
 		return err
 	}
 	report(stdout, d.test, read, result, took)
-	return writePictures(stdout, o.out, n, history, d.test, read)
+	if err := writePictures(stdout, o.out, n, history, d.test, read); err != nil || o.explain == "" {
+		return err
+	}
+	return explain(stdout, o, n, profile)
+}
+
+// explain writes a page about the step of training: how it was compiled, and where its time went.
+func explain(stdout io.Writer, o options, n *network, profile *vm.Profile) error {
+	f, err := os.Create(o.explain)
+	if err != nil {
+		return fmt.Errorf("-explain: %w", err)
+	}
+	err = n.explanation.WriteHTML(f, vm.ExplainOptions{Binding: graph.Binding{n.pixels.Shape()[0]: o.batch}, Profile: profile})
+	if err = errors.Join(err, f.Close()); err == nil {
+		fmt.Fprintf(stdout, "\nHow the step of training was compiled, and where its time went: %s\n", o.explain)
+	}
+	return err
 }
 
 // overSeeds trains a network for each of several seeds and compares them.
@@ -152,6 +173,8 @@ usage: go run ./examples/digits [flags]
               and the weights to start from                (default 1)
   -dtype T    float32 or float64                           (default float32)
   -out DIR    folder for loss.png, graph.svg, misread.png  (default digits-out)
+  -explain F  a page (HTML) about how the step of training was
+              compiled, and where its time goes
   -seeds N    train N networks, with seeds from -seed on,
               and print the mean of their test accuracies; draws no pictures
 
@@ -164,7 +187,7 @@ type options struct {
 	epochs, batch int
 	lr            float64
 	dtype         graph.DType
-	out           string
+	out, explain  string
 }
 
 // parse reads the flags. The error fits on one line.
@@ -209,6 +232,7 @@ func parse(args []string) (options, error) {
 		return errors.New("want float32 or float64")
 	})
 	fs.StringVar(&o.out, "out", o.out, "")
+	fs.StringVar(&o.explain, "explain", "", "")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -217,8 +241,8 @@ func parse(args []string) (options, error) {
 	switch {
 	case fs.NArg() > 0:
 		return o, fmt.Errorf("%q is no flag; -h lists them", fs.Arg(0))
-	case out && o.seeds > 0:
-		return o, errors.New("-seeds draws no pictures, so it does not go with -out")
+	case (out || o.explain != "") && o.seeds > 0:
+		return o, errors.New("-seeds draws no pictures, so it does not go with -out or -explain")
 	case o.out == "":
 		return o, errors.New("-out names no folder")
 	}
