@@ -14,6 +14,7 @@ type reducer[T number | bool] struct {
 	across func(dst, x []T, rows, cols int)       // dst[i] = reduction over j of x[i,j]
 	down   func(dst, x, work []T, rows, cols int) // dst[j] = reduction over i of x[i,j]; work has 3·reduceStrip elements
 	finish func(dst []T, count int)               // optional
+	join   func(parts []T) T                      // optional: the reduction of a row from those of its equal parts of a power of two of blocks
 	short  int                                    // rows of so many elements, up to shortRow, are better turned into columns
 }
 
@@ -70,7 +71,7 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 		case inner == 1 && n <= r.short:
 			r.turned(to, x, work, outer, n)
 		case inner == 1:
-			r.across(to, x, outer, n)
+			r.rows(c, to, x, narrow, outer, n)
 		default:
 			for o := range outer {
 				r.columns(to[o*inner:(o+1)*inner], x[o*n*inner:(o+1)*n*inner], work, narrow, n, inner)
@@ -80,6 +81,56 @@ func (r *reducer[T]) eval(c *graph.Call, reduced []int, scratch []byte) {
 	}
 	if r.finish != nil {
 		r.finish(dst, count)
+	}
+}
+
+// partElements is how much of a matrix is worth another goroutine: some 20 µs of reading.
+const partElements = 128 * kernel.ReduceBlock
+
+// rowsSplit is a reduction of rows in parts: of some rows each, or of one row's equal pieces.
+type rowsSplit[T number | bool] struct {
+	dst, x     []T
+	rows, cols int // of a part; of the last one there may be less
+	across     func(dst, x []T, rows, cols int)
+	do         func(part int)
+}
+
+func (s *rowsSplit[T]) part(part int) {
+	dst, x := s.dst[part*s.rows:], s.x[part*s.rows*s.cols:]
+	s.across(dst, x, min(s.rows, len(dst)), min(s.cols, len(x)))
+}
+
+// rows reduces the rows of a matrix. The parts follow from its shape alone; partial has room for 2·narrowColumns parts of a row.
+func (r *reducer[T]) rows(c *graph.Call, dst, x, partial []T, rows, cols int) {
+	height, width, to := max(partElements/cols, 1), cols, dst
+	joined := rows == 1 && r.join != nil && cols > partElements
+	if joined {
+		for width = partElements; cols > width*len(partial); width *= 2 {
+		}
+		height, to = 1, partial[:(cols+width-1)/width]
+	}
+	parts := (len(to) + height - 1) / height
+	if parts == 1 {
+		r.across(dst, x, rows, cols)
+		return
+	}
+	s, _ := c.Kept.(*rowsSplit[T])
+	if s == nil {
+		s = new(rowsSplit[T])
+		s.do, s.across = s.part, r.across
+		c.Kept = s
+	}
+	s.dst, s.x, s.rows, s.cols = to, x, height, width
+	if c.Parallel != nil {
+		c.Parallel(parts, s.do)
+	} else {
+		for part := range parts {
+			s.do(part)
+		}
+	}
+	s.dst, s.x = nil, nil
+	if joined {
+		dst[0] = r.join(to)
 	}
 }
 
@@ -192,11 +243,11 @@ func folding[T number | bool](none T, across func(dst, x []T, rows, cols int), c
 func sumRows[T kernel.Float](dst, x, _ []T, rows, cols int) { kernel.SumRows(dst, x, rows, cols) }
 
 func summing[T kernel.Float]() reducer[T] {
-	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T]}
+	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T], join: kernel.CombineSums[T]}
 }
 
 func averaging[T kernel.Float]() reducer[T] {
-	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T], finish: func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
+	return reducer[T]{across: kernel.RowSums[T], down: sumRows[T], join: kernel.CombineSums[T], finish: func(dst []T, count int) { kernel.DivScalar(dst, dst, T(count)) }}
 }
 
 func addingIntegers[T int32 | int64]() reducer[T] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/internal/kernel"
 	"github.com/tapir-ml/tapir/nn"
 	"github.com/tapir-ml/tapir/nn/optim"
 	"github.com/tapir-ml/tapir/ops"
@@ -559,6 +561,46 @@ func TestOperatorsRunInParallel(t *testing.T) {
 		for i, v := range values(t, m, y) {
 			if v != 1 {
 				t.Fatalf("with %d workers, part %d ran %v times", workers, i, v)
+			}
+		}
+	}
+}
+
+// Large reductions are cut into parts, of rows or of the one row, and give the same bits with any number of workers, without allocation.
+func TestReductionsRunInParallel(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	g := graph.New()
+	long, rows := g.Input("long", graph.Float32, graph.Symbol("n")), g.Input("rows", graph.Float32, graph.Symbol("m"), 2000)
+	outputs := []*graph.Node{ops.Sum(long), ops.Mean(long), ops.Max(long), ops.Sum(rows, 1), ops.Max(rows, 1)}
+	random := rand.New(rand.NewPCG(1, 48))
+	for _, size := range []int{131_072, 131_073, 400_017} {
+		x, y := graph.NewArray(graph.Float32, size), graph.NewArray(graph.Float32, size/2000, 2000)
+		for i := range size {
+			x.F32()[i] = float32(random.NormFloat64())
+		}
+		for i := range y.F32() {
+			y.F32()[i] = float32(random.NormFloat64())
+		}
+		sum := kernel.Sum(x.F32())
+		want := [][]float64{{float64(sum)}, {float64(sum / float32(size))}, {float64(kernel.MaxValue(x.F32()))}, nil, nil}
+		for i := range size / 2000 {
+			row := y.F32()[i*2000 : (i+1)*2000]
+			want[3], want[4] = append(want[3], float64(kernel.Sum(row))), append(want[4], float64(kernel.MaxValue(row)))
+		}
+		for _, workers := range []int{0, 1, 2} {
+			m := newMachine(t, compile(t, vm.Spec{Outputs: outputs}), newState(t, g))
+			m.Workers = workers
+			if err := m.FeedAll(vm.Feeds{long: x.Dense(), rows: y.Dense()}); err != nil {
+				t.Fatal(err)
+			}
+			run(t, m)
+			for i, n := range outputs {
+				if diff := cmp.Diff(want[i], values(t, m, n)); diff != "" {
+					t.Errorf("output %d of %d elements with %d workers: %s", i, size, workers, diff)
+				}
+			}
+			if n := testing.AllocsPerRun(5, func() { run(t, m) }); n != 0 {
+				t.Errorf("%v allocations in a run", n)
 			}
 		}
 	}
