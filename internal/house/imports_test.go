@@ -20,7 +20,7 @@ var (
 	below     = []string{"graph", "graph/draw", "ops", "autodiff", "vm"} // the public floors 1 to 3
 	machinery = []string{"internal/kernel/...", "internal/parallel", "internal/columns"}
 	public    = with(below, "vm/reference", "autodiff/gradcheck", "autodiff/jacobian", "losses",
-		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/data/download", "nn/train", "nn/train/plot", "nn/checkpoint")
+		"nn", "nn/initializers", "nn/optim", "nn/data", "nn/data/download", "nn/train", "nn/train/plot", "nn/train/tensorboard", "nn/checkpoint")
 
 	house = []room{
 		{"internal/kernel/...", 0, nil, []string{"golang.org/x/sys"}},
@@ -45,6 +45,7 @@ var (
 		// The loop is the example of how to write one's own: the public API only.
 		{"nn/train", 4, with(below, "losses", "nn", "nn/initializers", "nn/optim", "nn/data", "nn/checkpoint"), nil},
 		{"nn/train/plot", 4, with(below, "nn/train"), nil},
+		{"nn/train/tensorboard", 4, with(below, "nn/train"), []string{"google.golang.org/protobuf"}},
 		{"interop/...", 5, public, nil},
 		{"interop/gorgonia", 5, []string{"graph", "ops", "vm", "vm/reference"}, []string{"gorgonia.org/gorgonia", "gorgonia.org/tensor"}},
 		{"examples/...", 6, with(public, "interop/..."), nil},
