@@ -17,8 +17,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Source deals out the batches of an epoch; *data.Batches is one, and *data.Prefetch. What it deals is a function of the epoch's number alone, or a
-// run cannot be resumed.
+// Source deals out the batches of an epoch: *data.Batches and *data.Prefetch are such. What it deals is a function of the epoch's
+// number alone, or a run cannot be resumed.
 type Source interface {
 	Start(epoch int)  // begins an epoch
 	Next() bool       // goes to the next batch; false at the end of the epoch, or where it fails

@@ -617,3 +617,32 @@ func TestPrefetchedBatches(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// A run that failed for want of a batch goes on from its last checkpoint.
+func TestResumedAfterAFailure(t *testing.T) {
+	training, validation := digits(t)
+	o := train.Options{Epochs: 3, Validation: validation}
+	want, err := newTrainer(t, classifier()).Fit(background, batchesOf(t, training, 32), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Checkpoints = train.Checkpoints{Dir: t.TempDir(), Steps: 4}
+	gone := errors.New("the disk is gone")
+	for _, at := range []int{16, 3, 0} { // the second time while it looks for its place
+		dealt := 0
+		p, err := data.NewPrefetch(background, batchesOf(t, training, 32), 2, func(*data.Set) error {
+			if dealt++; dealt == at {
+				return gone
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := newTrainer(t, classifier()).Fit(background, p, o)
+		p.Stop()
+		if at > 0 && !errors.Is(err, gone) || at == 0 && (err != nil || got.History.CSV() != want.History.CSV()) {
+			t.Errorf("failing at %d: %v, %v", at, got, err)
+		}
+	}
+}

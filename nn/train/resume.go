@@ -143,6 +143,9 @@ func (r *run) resume() error {
 		r.batches.Start(r.epoch)
 		for i := range r.batch {
 			if !r.batches.Next() {
+				if err := r.batches.Err(); err != nil {
+					return err
+				}
 				return r.cannotResume(found, "it was at batch %d of an epoch, and an epoch now has %d", r.batch, i)
 			}
 		}
