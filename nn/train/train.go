@@ -35,6 +35,8 @@ type Task struct {
 	Gradients  func(gradients []*graph.Node) []*graph.Node // what becomes of the gradients first, such as clipping; nil: nothing
 	Accumulate int                                         // batches in a step, where one of the size one wants does not fit; 0 means 1
 	Average    *optim.Average                              // validate with these averages of the parameters, and end with them; nil: none
+
+	Explain *vm.Explanation // receives how the program that trains was compiled; nil: nothing
 }
 
 // Trainer is a task with the values that are learnt, and the machines that run it. One goroutine at a time uses it.
@@ -87,7 +89,7 @@ func New(task Task, seed uint64) (*Trainer, error) {
 	})
 	grads := autodiff.Grad(task.Loss, t.params...)
 	programs := []program{
-		{vm.Spec{Outputs: t.outputs(len(task.Metrics) > 0), Mode: vm.Train}, &t.batch},
+		{vm.Spec{Outputs: t.outputs(len(task.Metrics) > 0), Mode: vm.Train, Explain: task.Explain}, &t.batch},
 		{vm.Spec{Outputs: t.outputs(true)}, &t.evaluate},
 		{vm.Spec{Outputs: []*graph.Node{task.Output}}, &t.predictor},
 	}
@@ -127,6 +129,10 @@ func New(task Task, seed uint64) (*Trainer, error) {
 	}
 	return t, nil
 }
+
+// Machine returns the machine that trains: to measure it (StartProfile), to print its program, to limit its Workers, or to let
+// it find the operator that first made a NaN (CheckFinite).
+func (t *Trainer) Machine() *vm.Machine { return t.batch }
 
 func (t *Trainer) outputs(output bool) []*graph.Node {
 	if output && t.task.Output != t.task.Loss {
