@@ -7,27 +7,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
+	"io"
 
-	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/losses"
 	"github.com/tapir-ml/tapir/nn"
 	"github.com/tapir-ml/tapir/nn/data"
 	"github.com/tapir-ml/tapir/nn/optim"
-	"github.com/tapir-ml/tapir/ops"
+	"github.com/tapir-ml/tapir/nn/train"
 	"github.com/tapir-ml/tapir/vm"
 )
 
-// network is the model as a graph, and the two machines that run it.
+// network is the model as a graph, with what trains and asks it.
 type network struct {
-	pixels, digit  *graph.Node // inputs: (batch, 64) and (batch)
-	read           *graph.Node // what the network takes each image for: (batch)
-	loss, accuracy *graph.Node // means over the batch
-
-	trainer *vm.Machine // runs the loss, its gradient and the optimiser's step
-	asker   *vm.Machine // runs the model alone, over the same weights
+	pixels, loss *graph.Node // input: (batch, 64); the mean over the batch
+	*train.Trainer
 
 	explanation vm.Explanation // of how the step of training was compiled
 }
@@ -35,108 +31,55 @@ type network struct {
 func newNetwork(o options) (*network, error) {
 	// The model is an expression. Nothing is computed yet; the size of a batch stays a symbol.
 	g, batch := graph.New(), graph.Symbol("batch")
-	n := &network{pixels: g.Input("pixels", o.dtype, batch, 64), digit: g.Input("digit", graph.Int64, batch)}
+	n := &network{pixels: g.Input("pixels", o.dtype, batch, 64)}
+	digit := g.Input("digit", graph.Int64, batch)
 	model := nn.Sequential{
 		&nn.Linear{Out: 64}, nn.ReLU,
 		&nn.Linear{Out: 32}, nn.ReLU,
 		&nn.Linear{Out: 10},
 	}
 	logits := nn.Build(g, model, n.pixels)
-	n.read = ops.ArgMax(logits, 1)
-	n.loss = losses.CrossEntropy(logits, n.digit).Named("loss")
-	n.accuracy = ops.Mean(ops.Cast(ops.Equal(n.read, n.digit), graph.Float64)).Named("accuracy")
+	n.loss = losses.CrossEntropy(logits, digit).Named("loss")
 
-	// So are its gradient and a step of the optimiser.
-	weights := g.Params()
-	updates := optim.Adam{LR: o.lr}.Updates(weights, autodiff.Grad(n.loss, weights...))
-
-	// Compile makes tapes of them. What is wrong with an expression comes up here, with the line that wrote it.
-	step, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.loss, n.accuracy}, Updates: updates, Mode: vm.Train, Explain: &n.explanation})
-	if err != nil {
-		return nil, err
-	}
-	answer, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{n.read, n.loss, n.accuracy}})
-	if err != nil {
-		return nil, err
-	}
-
-	// A state holds the weights; machines that share it see the same ones.
-	state, err := vm.NewState(g, o.seed)
-	if err != nil {
-		return nil, err
-	}
-	if n.trainer, err = vm.NewMachine(step, state); err != nil {
-		return nil, err
-	}
-	n.asker, err = vm.NewMachine(answer, state)
+	// New adds the gradient of the loss and a step of the optimiser, which are expressions too, and compiles them to tapes: what
+	// is wrong with an expression comes up here, with the line that wrote it. The weights that the tapes share are in the
+	// trainer's State. (nn/train/train.go shows how this is done, and fit.go the loop.)
+	var err error
+	n.Trainer, err = train.New(train.Task{
+		X: n.pixels, Y: digit, Output: logits, Loss: n.loss,
+		Optimizer: optim.Adam{LR: o.lr},
+		Metrics:   []train.Metric{train.Accuracy()},
+		Explain:   &n.explanation,
+	}, o.seed)
 	return n, err
 }
 
-// score is how well a set of images is read.
-type score struct{ loss, accuracy float64 }
-
-// run feeds one of the machines and runs it: the trainer makes a step, the asker only looks.
-func (n *network) run(ctx context.Context, m *vm.Machine, s *data.Set) (now score, err error) {
-	if err := m.Feed(n.pixels, s.X); err != nil {
-		return now, err
-	}
-	if err := m.Feed(n.digit, s.Y); err != nil {
-		return now, err
-	}
-	if err := m.Run(ctx); err != nil {
-		return now, err
-	}
-	if now.loss, err = m.Scalar(n.loss); err != nil {
-		return now, err
-	}
-	now.accuracy, err = m.Scalar(n.accuracy)
-	return now, err
-}
-
-// epoch is one pass over the training images.
-type epoch struct {
-	number     int
-	train      score // mean over the steps, while the weights move
-	validation score // at the end
-}
-
-// train fits the network to the training images, and shows each epoch as it is done. It returns the epochs that were finished.
-func (n *network) train(ctx context.Context, o options, d *sets, show func(epoch)) (history []epoch, err error) {
+// train fits the network to the training images, and shows how it goes. The result holds the epochs that were finished.
+func (n *network) train(ctx context.Context, o options, d *sets, progress io.Writer) (*train.Result, error) {
 	batches, err := data.NewBatches(d.train, o.batch, o.seed)
 	if err != nil {
 		return nil, err
 	}
-	for number := 1; number <= o.epochs; number++ {
-		now := epoch{number: number}
-		for batches.Start(number); batches.Next(); {
-			step, err := n.run(ctx, n.trainer, batches.Batch())
-			if err != nil {
-				return history, err
-			}
-			share := float64(batches.Size()) / float64(d.train.Len()) // the last batch may be smaller
-			now.train.loss += share * step.loss
-			now.train.accuracy += share * step.accuracy
-		}
-		if math.IsNaN(now.train.loss) || math.IsInf(now.train.loss, 0) {
-			return history, fmt.Errorf("the loss is %v in epoch %d: the steps are too large; try a smaller -lr", now.train.loss, number)
-		}
-		if now.validation, err = n.run(ctx, n.asker, d.validation); err != nil {
-			return history, err
-		}
-		history = append(history, now)
-		show(now)
+	result, err := n.Fit(ctx, batches, train.Options{Epochs: o.epochs, Validation: d.validation, Progress: progress})
+	if errors.Is(err, train.ErrDiverged) {
+		err = fmt.Errorf("%w; try a smaller -lr", err)
 	}
-	return history, nil
+	return result, err
 }
 
 // test asks the network about images that it has never seen; read is what it takes each for.
-func (n *network) test(s *data.Set) (result score, read []int64, err error) {
-	if result, err = n.run(context.Background(), n.asker, s); err != nil {
-		return result, nil, err
+func (n *network) test(s *data.Set) (measures train.Measures, read []int64, err error) {
+	ctx := context.Background()
+	if measures, err = n.EvalOnly(ctx, s); err != nil {
+		return nil, nil, err
 	}
-	answers, err := n.asker.Value(n.read)
+	logits, err := n.Predict(ctx, s.X)
 	if err != nil {
-		return result, nil, err
+		return nil, nil, err
 	}
-	return result, append(read, answers.Int64s()...), nil
+	answers, err := data.FromOneHot(logits) // the class of the largest
+	if err != nil {
+		return nil, nil, err
+	}
+	return measures, answers.Int64s(), nil
 }

@@ -121,7 +121,7 @@ func TestAccuracyOverSeeds(t *testing.T) {
 
 // The same seed gives the same bits, however many processors work on it.
 func TestSeedDecides(t *testing.T) {
-	losses := func(procs int, seed uint64) (all string) {
+	losses := func(procs int, seed uint64) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 		o, err := parse([]string{"-epochs", "2", "-seed", fmt.Sprint(seed)})
 		if err != nil {
@@ -135,10 +135,11 @@ func TestSeedDecides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.train(context.Background(), o, d, func(e epoch) { all += fmt.Sprintf("%+v\n", e) }); err != nil {
+		result, err := n.train(context.Background(), o, d, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return all
+		return result.History.CSV()
 	}
 	one := losses(1, 3)
 	if two := losses(2, 3); one != two {

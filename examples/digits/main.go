@@ -8,13 +8,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/tapir-ml/tapir/graph"
+	"github.com/tapir-ml/tapir/nn/train"
 	"github.com/tapir-ml/tapir/vm"
 )
 
@@ -27,8 +26,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx, _ := train.Interruptible(context.Background())
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -74,26 +72,26 @@ func once(ctx context.Context, o options, stdout io.Writer) error {
 	describe(stdout, o, d, n)
 	var profile *vm.Profile
 	if o.explain != "" {
-		profile = n.trainer.StartProfile()
+		profile = n.Machine().StartProfile()
 	}
 
-	bar, began := newProgress(stdout, o.epochs, d.train.Len()), time.Now()
-	history, err := n.train(ctx, o, d, bar.show)
-	bar.end()
+	began := time.Now()
+	result, err := n.train(ctx, o, d, stdout)
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	took := time.Since(began)
+	fmt.Fprintln(stdout)
 	if ctx.Err() != nil {
-		fmt.Fprintf(stdout, "Interrupted in epoch %d of %d; this is what was reached.\n", min(len(history)+1, o.epochs), o.epochs)
+		fmt.Fprintf(stdout, "Interrupted in epoch %d of %d; this is what was reached.\n", min(len(result.History.Epochs)+1, o.epochs), o.epochs)
 	}
 
-	result, read, err := n.test(d.test)
+	measures, read, err := n.test(d.test)
 	if err != nil {
 		return err
 	}
-	report(stdout, d.test, read, result, took)
-	if err := writePictures(stdout, o.out, n, history, d.test, read); err != nil || o.explain == "" {
+	report(stdout, d.test, read, measures["accuracy"], took)
+	if err := writePictures(stdout, o.out, n, result.History, d.test, read); err != nil || o.explain == "" {
 		return err
 	}
 	return explain(stdout, o, n, profile)
@@ -125,19 +123,19 @@ func overSeeds(ctx context.Context, o options, stdout io.Writer) error {
 			return err
 		}
 		began := time.Now()
-		if _, err := n.train(ctx, o, d, func(epoch) {}); ctx.Err() != nil {
+		if _, err := n.train(ctx, o, d, nil); ctx.Err() != nil {
 			fmt.Fprintf(stdout, "Interrupted; %d of %d seeds were done.\n", len(accuracies), o.seeds)
 			break
 		} else if err != nil {
 			return err
 		}
 		took := time.Since(began)
-		result, _, err := n.test(d.test)
+		measures, err := n.EvalOnly(context.Background(), d.test)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "seed %-4d test accuracy %.4f  (%.1f s)\n", o.seed, result.accuracy, took.Seconds())
-		accuracies = append(accuracies, result.accuracy)
+		fmt.Fprintf(stdout, "seed %-4d test accuracy %.4f  (%.1f s)\n", o.seed, measures["accuracy"], took.Seconds())
+		accuracies = append(accuracies, measures["accuracy"])
 		o.seed++
 	}
 	if len(accuracies) > 0 {

@@ -12,21 +12,18 @@ import (
 	"os"
 	"path/filepath"
 
-	tapirdraw "github.com/tapir-ml/tapir/graph/draw"
+	graphdraw "github.com/tapir-ml/tapir/graph/draw"
 	"github.com/tapir-ml/tapir/nn/data"
+	"github.com/tapir-ml/tapir/nn/train"
+	"github.com/tapir-ml/tapir/nn/train/plot"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	vgdraw "gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 )
 
 // writePictures writes the pictures into a folder and says what they show.
-func writePictures(w io.Writer, folder string, n *network, history []epoch, test *data.Set, read []int64) error {
+func writePictures(w io.Writer, folder string, n *network, history *train.History, test *data.Set, read []int64) error {
 	var wrong []int
 	for i, digit := range test.Y.Int64s() {
 		if read[i] != digit {
@@ -34,7 +31,7 @@ func writePictures(w io.Writer, folder string, n *network, history []epoch, test
 		}
 	}
 	fmt.Fprintf(w, "\nPictures in %s\n", folder)
-	if len(history) == 0 {
+	if len(history.Epochs) == 0 {
 		fmt.Fprintln(w, "  no loss.png: no epoch was finished")
 	} else {
 		if err := lossPicture(filepath.Join(folder, "loss.png"), history); err != nil {
@@ -45,7 +42,7 @@ func writePictures(w io.Writer, folder string, n *network, history []epoch, test
 	if err := graphPicture(filepath.Join(folder, "graph.svg"), n); err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "  graph.svg    the network as a graph, from pixels to loss and accuracy")
+	fmt.Fprintln(w, "  graph.svg    the network as a graph, from pixels to loss")
 	shown, err := misreadPicture(filepath.Join(folder, "misread.png"), test, read, wrong)
 	if err != nil {
 		return err
@@ -65,7 +62,7 @@ func writePictures(w io.Writer, folder string, n *network, history []epoch, test
 
 // graphPicture draws the network.
 func graphPicture(path string, n *network) error {
-	return tapirdraw.Graph(n.loss, n.accuracy).WriteFile(path)
+	return graphdraw.Graph(n.loss).WriteFile(path)
 }
 
 var ( // colours that also the colour-blind tell apart (Okabe and Ito)
@@ -74,78 +71,15 @@ var ( // colours that also the colour-blind tell apart (Okabe and Ito)
 )
 
 // lossPicture plots loss and accuracy side by side, for training and validation.
-func lossPicture(path string, history []epoch) error {
-	curves := func(title string, of func(score) float64) (*plot.Plot, error) {
-		p := plot.New()
-		p.Title.Text, p.X.Label.Text = title, "epoch"
-		p.Title.Padding, p.X.Padding, p.Y.Padding = vg.Points(6), vg.Points(4), vg.Points(4)
-		p.Title.TextStyle.Font.Size = vg.Points(13)
-		p.Legend.Padding = vg.Points(3)
-		p.Legend.ThumbnailWidth = vg.Points(22)
-		grid := plotter.NewGrid()
-		grid.Horizontal.Color, grid.Vertical.Color = color.Gray{0xE6}, color.Gray{0xE6}
-		p.Add(grid)
-		for _, c := range []struct {
-			name  string
-			color color.Color
-			of    func(epoch) score
-		}{
-			{"training", blue, func(e epoch) score { return e.train }},
-			{"validation", orange, func(e epoch) score { return e.validation }},
-		} {
-			points := make(plotter.XYs, len(history))
-			for i, e := range history {
-				points[i] = plotter.XY{X: float64(e.number), Y: of(c.of(e))}
-			}
-			line, dots, err := plotter.NewLinePoints(points)
-			if err != nil {
-				return nil, err
-			}
-			line.Color, line.Width = c.color, vg.Points(1.6)
-			dots.Color, dots.Shape, dots.Radius = c.color, vgdraw.CircleGlyph{}, vg.Points(1.8)
-			if len(history) > 100 {
-				dots.Radius = 0 // they would only thicken the line
-			}
-			p.Add(line, dots)
-			p.Legend.Add(c.name, line, dots)
+func lossPicture(path string, history *train.History) error {
+	charts := history.Charts()
+	charts[0].Title, charts[1].Title = "Loss (cross-entropy, nats)", "Accuracy (%)"
+	for _, l := range charts[1].Lines {
+		for i := range l.Y {
+			l.Y[i] *= 100
 		}
-		p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(p.X.Max, 2), wholeTicks{}
-		p.Legend.XOffs = vg.Points(-6)
-		return p, nil
 	}
-	loss, err := curves("Loss (cross-entropy, nats)", func(s score) float64 { return s.loss })
-	if err != nil {
-		return err
-	}
-	loss.Legend.Top = true
-	loss.Y.Min, loss.Y.Max = 0, 1.05*loss.Y.Max // with no label at the very top the two plots stay level
-	accuracy, err := curves("Accuracy (%)", func(s score) float64 { return 100 * s.accuracy })
-	if err != nil {
-		return err
-	}
-	accuracy.Y.Max = 102
-
-	canvas := vgimg.NewWith(vgimg.UseWH(10*vg.Inch, 4*vg.Inch), vgimg.UseDPI(144))
-	tiles := vgdraw.Tiles{Rows: 1, Cols: 2, PadX: vg.Points(24), PadTop: vg.Points(10), PadBottom: vg.Points(10), PadLeft: vg.Points(10), PadRight: vg.Points(18)}
-	page := vgdraw.New(canvas)
-	for i, c := range plot.Align([][]*plot.Plot{{loss, accuracy}}, tiles, page)[0] {
-		[]*plot.Plot{loss, accuracy}[i].Draw(c)
-	}
-	return writePNG(path, canvas.Image())
-}
-
-// wholeTicks marks about six whole numbers: there is no epoch 1.5.
-type wholeTicks struct{}
-
-func (wholeTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	step := 1.0
-	for i := 0; (high-low)/step > 7; i++ {
-		step *= []float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, 50, …
-	}
-	for v := math.Ceil(low/step) * step; v <= high; v += step {
-		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprint(int(v))})
-	}
-	return ticks
+	return plot.WriteFile(path, charts...)
 }
 
 // Sizes in misread.png, in pixels of the picture.
