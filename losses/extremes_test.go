@@ -47,6 +47,39 @@ func TestExtremeLogits(t *testing.T) {
 			return losses.BinaryCrossEntropyOf(x, y, losses.Options{Reduction: losses.None})
 		},
 			[]float64{0, 1, 0, 1}, []float64{0, 1, 1, 0}, []float64{0, 0, 100, 100}, nil},
+		{"and their slopes, where there is one", func(x, y *graph.Node) *graph.Node {
+			return losses.BinaryCrossEntropyOf(x, y, losses.Options{Reduction: losses.None})
+		},
+			[]float64{0, 1, 0, 1, 0.5}, []float64{0, 1, 1, 0, 1}, []float64{0, 0, 100, 100, math.Ln2}, []float64{1, -1, 0, 0, -2}},
+		{"binary cross-entropy of a sigmoid", func(x, y *graph.Node) *graph.Node {
+			return losses.BinaryCrossEntropyOf(ops.Sigmoid(x), y, losses.Options{Reduction: losses.None})
+		},
+			[]float64{1e4, 1e4, -1e4, -1e4}, []float64{1, 0, 1, 0}, []float64{0, 1e4, 1e4, 0}, []float64{0, 1, -1, 0}},
+		{"focal with a root", func(x, y *graph.Node) *graph.Node {
+			return losses.Focal(x, y, -1, 0.5, losses.Options{Reduction: losses.None})
+		},
+			[]float64{1e4, 1e4, -1e4, -1e4}, []float64{1, 0, 1, 0}, []float64{0, 1e4, 1e4, 0}, []float64{0, 1, -1, 0}},
+		{"cross-entropy of probabilities of 0 and 1", func(x, y *graph.Node) *graph.Node {
+			return losses.CrossEntropyOf(x, y)
+		},
+			[]float64{0, 1, 0.25}, []float64{1, 1, 2}, []float64{100 + 4*math.Ln2}, []float64{0, -1, -8}},
+		{"cross-entropy of a softmax", func(x, y *graph.Node) *graph.Node {
+			return losses.CrossEntropyOf(ops.Softmax(x, 0), y)
+		},
+			[]float64{-1e4, 1e4, 0}, []float64{1, 0, 0}, []float64{2e4}, []float64{-1, 1, 0}},
+		{"multi-class focal with a root", func(x, y *graph.Node) *graph.Node {
+			return losses.FocalCrossEntropy(x, ops.Cast(ops.At(y, 0, 0), graph.Int64), 0.5)
+		},
+			[]float64{1e4, -1e4, 0}, []float64{0, 0, 0}, []float64{0}, []float64{0, 0, 0}},
+		{"the angle of long vectors", func(x, y *graph.Node) *graph.Node {
+			return losses.CosineEmbedding(x, y, ops.OnesLike(ops.Sum(x)), 0)
+		},
+			[]float64{1e12, 0}, []float64{1e12, 1e12}, []float64{1 - math.Sqrt2/2}, nil},
+		{"close distributions", func(x, y *graph.Node) *graph.Node { return losses.JensenShannon(x, y) },
+			[]float64{0.5, 0.5}, []float64{0.5 + 0x1p-13, 0.5 - 0x1p-13}, []float64{0x1p-27},
+			[]float64{math.Log1p(-0x1p-13/(1+0x1p-13)) / 2, math.Log1p(0x1p-13/(1-0x1p-13)) / 2}},
+		{"distributions that exclude each other", func(x, y *graph.Node) *graph.Node { return losses.JensenShannon(x, y) },
+			[]float64{1e-30, 1}, []float64{1, 1e-30}, []float64{math.Ln2}, nil},
 	} {
 		g := graph.New()
 		n := graph.Dim(len(c.x))
@@ -97,6 +130,14 @@ func TestGradients(t *testing.T) {
 		"kl": losses.KLDivergence(ops.LogSoftmax(x, 1), p), "jensenshannon": losses.JensenShannon(ops.Softmax(x, 1), p), "entropy": losses.Entropy(p),
 		"squaredhinge": losses.SquaredHinge(x, y), "cosine": losses.CosineEmbedding(x, y, sign, -0.9), "triplet": losses.TripletMargin(x, y, z, 3),
 		"poisson": losses.PoissonNLL(x, y), "gaussian": losses.GaussianNLL(x, ops.Exp(y), z), "multimargin": losses.MultiMargin(x, labels, 1.02, 2),
+		"mae": losses.MAE(x, y), "smoothl1": losses.SmoothL1(x, y, 0.7), "quantile": losses.Quantile(x, y, 0.3), "hinge": losses.Hinge(x, y), "nll": losses.NLL(x, labels),
+		"crossentropyof": losses.CrossEntropyOf(p, labels), "binaryof": losses.BinaryCrossEntropyOf(p, ops.Sigmoid(x)), "information": ops.Sum(losses.Information(p)),
+		"focalcrossentropy": losses.FocalCrossEntropy(x, labels, 0.5), "kllog": losses.KLDivergence(x, y, losses.Options{LogTarget: true}),
+		"poissonof": losses.PoissonNLLOf(ops.Exp(x), ops.Exp(y), losses.Options{Full: true}), "gaussian of one variance": losses.GaussianNLL(x, ops.Exp(ops.Slice(y, 1, 0, 1)), z),
+		"triplet of another norm": losses.TripletMargin(x, y, z, 3, losses.Options{Norm: 3, Swap: true}),
+		"masked":                  losses.Huber(x, y, 1.05, losses.Options{Mask: ops.Less(z, ops.Scalar(z, 0.3)), Weight: p}),
+		"masked labels":           losses.CrossEntropy(x, labels, losses.Options{Mask: ops.Less(sign, ops.Scalar(sign, 0)), ClassWeight: ops.Exp(ops.At(z, 0, 0))}),
+		"a penalty":               losses.L2(0.3, x, y),
 	} {
 		if r, err := gradcheck.Node(loss, at); err != nil {
 			t.Errorf("%s: %v, %v", name, err, r)
@@ -182,7 +223,7 @@ func TestMistakes(t *testing.T) {
 		{losses.Quantile(x, y, 1), graph.ErrValue, "q is 1; want a number between 0 and 1"},
 		{losses.CrossEntropy(x, v), graph.ErrShape, "with float32(batch, 3) the targets must be float32(batch, 3), not float32(4)"},
 		{losses.CrossEntropy(x, g.Input("hot", graph.Int64, batch, 3)), graph.ErrShape, "with float32(batch, 3) the labels must be int64(batch), not int64(batch, 3)"},
-		{losses.CrossEntropy(v, labels), graph.ErrShape, "takes float(batch, classes, …) with the classes along axis 1, not float32(4)"},
+		{losses.CrossEntropy(v, labels), graph.ErrShape, "crossentropy(v, labels): takes logits float(batch, classes, …) and labels int(batch, …), or targets of the logits' type; with float32(4) the labels must be int64, not int64(batch)"},
 		{losses.CrossEntropy(x, labels, o(losses.Options{ClassAxis: 2})), graph.ErrShape, "with the classes along axis 2"},
 		{losses.CrossEntropy(x, labels, o(losses.Options{ClassWeight: v})), graph.ErrShape, "ClassWeight is float32(4); it needs a weight for each of 3 classes"},
 		{losses.CrossEntropy(x, labels, o(losses.Options{Smoothing: 1.5})), graph.ErrValue, "Smoothing is 1.5; want 0 to 1"},
@@ -191,10 +232,25 @@ func TestMistakes(t *testing.T) {
 		{losses.Focal(x, y, 2, 2), graph.ErrValue, "alpha is 2"},
 		{losses.Focal(x, y, 0.5, -1), graph.ErrValue, "gamma is -1"},
 		{losses.MultiMargin(x, labels, 1, 3), graph.ErrValue, "power is 3; want 1 or 2"},
-		{losses.MultiMargin(x, y, 1, 1), graph.ErrShape, "takes scores float(batch, classes) and labels int(batch)"},
+		{losses.MultiMargin(x, y, 1, 1), graph.ErrDType, "multimargin(x, y): takes labels, int32 or int64, not targets float32(batch, 3)"},
 		{losses.CosineEmbedding(x, y, v, 0), graph.ErrShape, "takes two float(batch, features) and targets float(batch)"},
 		{losses.Entropy(g.Full(graph.Float32, 1)), graph.ErrShape, "a scalar is no distribution"},
-		{losses.L2(1, losses.Parameters(g, "nothing")...), graph.ErrValue, "no parameters; does the pattern match a name?"},
+		{losses.L2(1), graph.ErrValue, "no parameters; does the pattern match a name?"},
+		{losses.L2(1, losses.Parameters(g, "nothing")...), graph.ErrName, `parameters: the pattern "nothing" matches no parameter's name`},
+		{losses.L2(1, losses.Parameters(g, "[")...), graph.ErrValue, `parameters: the pattern "[": syntax error in pattern`},
+		{losses.CrossEntropy(g.Full(graph.Float32, 1), labels), graph.ErrShape, "takes float(batch, classes, …) with the classes along axis 0, not float32"},
+		{losses.CrossEntropyOf(x, v), graph.ErrShape, "crossentropyof(x, v): takes logits float(batch, classes, …)"},
+		{losses.FocalCrossEntropy(x, y, 2), graph.ErrDType, "focalcrossentropy(x, y): takes labels, int32 or int64, not targets float32(batch, 3)"},
+		{losses.FocalCrossEntropy(x, labels, math.Inf(1)), graph.ErrValue, "gamma is +Inf; want a number from 0 up"},
+		{losses.MultiMargin(x, labels, math.NaN(), 1), graph.ErrValue, "margin is NaN; want a finite number"},
+		{losses.TripletMargin(x, y, y, math.Inf(1)), graph.ErrValue, "margin is +Inf; want a finite number"},
+		{losses.TripletMargin(x, y, y, 1, losses.Options{Norm: -1}), graph.ErrValue, "Norm is -1; want a number above 0, or +Inf"},
+		{losses.PoissonNLL(x, y, losses.Options{Epsilon: 1}), graph.ErrValue, "this loss has no use for Epsilon"},
+		{losses.PoissonNLLOf(x, y, losses.Options{Epsilon: -1}), graph.ErrValue, "Epsilon is -1; want a number above 0"},
+		{losses.MSE(x, y, losses.Options{Full: true}), graph.ErrValue, "this loss has no use for Full"},
+		{losses.KLDivergence(x, y, losses.Options{Norm: 1}), graph.ErrValue, "this loss has no use for Norm"},
+		{losses.Huber(x, y, 1, losses.Options{Swap: true}), graph.ErrValue, "this loss has no use for Swap"},
+		{losses.GaussianNLL(x, v, y), graph.ErrShape, "gaussiannll(x, v, y): the mean is float32(batch, 3), the variance float32(4); they must be alike"},
 		{losses.L1(1, labels), graph.ErrDType, "labels is int64(batch); penalties are of floats"},
 		{losses.MSE(nil, y), graph.ErrGraph, ""},
 		{losses.MSE(ops.Sum(x, 7), y), graph.ErrShape, ""},
@@ -233,7 +289,8 @@ func TestTapes(t *testing.T) {
 		most int
 	}{
 		"mse": {losses.MSE(x, y), 4}, "mae": {losses.MAE(x, y), 4}, "huber": {losses.Huber(x, y, 1), 4}, "binary": {losses.BinaryCrossEntropy(x, y), 4},
-		"crossentropy": {losses.CrossEntropy(x, g.Input("labels", graph.Int64, batch)), 9}, "soft": {losses.CrossEntropy(x, y), 8},
+		"log-cosh": {losses.LogCosh(x, y), 4}, "divergence": {losses.KLDivergence(x, y), 4}, "binary of probabilities": {losses.BinaryCrossEntropyOf(x, y), 5},
+		"focal": {losses.Focal(x, y, 0.25, 2), 5}, "crossentropy": {losses.CrossEntropy(x, g.Input("labels", graph.Int64, batch)), 9}, "soft": {losses.CrossEntropy(x, y), 8},
 	} {
 		p, err := vm.Compile(vm.Spec{Outputs: []*graph.Node{c.loss, autodiff.Grad(c.loss, x)[0]}})
 		if err != nil {

@@ -35,6 +35,9 @@ type goldenCase struct {
 	Mask        *goldenTensor
 	Ignore      []int64
 	LogTarget   bool
+	Full, Swap  bool
+	Epsilon     float64
+	Norm        float64
 }
 
 type goldenTensor struct {
@@ -83,6 +86,9 @@ var built = map[string]func(x []*graph.Node, p []float64, o losses.Options) *gra
 	},
 	"focal": func(x []*graph.Node, p []float64, o losses.Options) *graph.Node {
 		return losses.Focal(x[0], x[1], p[0], p[1], o)
+	},
+	"focalcrossentropy": func(x []*graph.Node, p []float64, o losses.Options) *graph.Node {
+		return losses.FocalCrossEntropy(x[0], x[1], p[0], o)
 	},
 	"hinge": func(x []*graph.Node, p []float64, o losses.Options) *graph.Node { return losses.Hinge(x[0], x[1], o) },
 	"squaredhinge": func(x []*graph.Node, p []float64, o losses.Options) *graph.Node {
@@ -141,7 +147,7 @@ func (c *goldenCase) build(t *testing.T, dtype graph.DType) (loss *graph.Node, x
 	for i := range c.Operands {
 		x = append(x, input(fmt.Sprintf("x%d", i), &c.Operands[i], true))
 	}
-	o := losses.Options{Smoothing: c.Smoothing, Ignore: c.Ignore, LogTarget: c.LogTarget,
+	o := losses.Options{Smoothing: c.Smoothing, Ignore: c.Ignore, LogTarget: c.LogTarget, Full: c.Full, Swap: c.Swap, Epsilon: c.Epsilon, Norm: c.Norm,
 		Reduction:   map[string]losses.Reduction{"mean": losses.Mean, "sum": losses.Sum, "none": losses.None, "batchmean": losses.BatchMean}[c.Reduction],
 		ClassWeight: input("classweight", c.ClassWeight, false), Weight: input("weight", c.Weight, true), PosWeight: input("posweight", c.PosWeight, false),
 		Mask: input("mask", c.Mask, true)}

@@ -3,39 +3,45 @@
 //	loss := losses.CrossEntropy(logits, labels)                                    // the mean over the batch
 //	loss := losses.MSE(prediction, target, losses.Options{Reduction: losses.Sum})
 //
-// The definitions are PyTorch's; x is the prediction, t the target, d = x − t:
+// The definitions are PyTorch's; x is the prediction, t the target, d = x − t. Shapes are those of the operands and of the losses before
+// they are reduced: = is any shape, the same for all; B is a batch, C are classes or features, … any further dimensions.
 //
-//	MAE                  |d|                                            nn.L1Loss
-//	MSE                  d²                                             nn.MSELoss
-//	RMSE                 √(mean d²)
-//	Huber                d²/2 for |d| ≤ δ, else δ·(|d| − δ/2)           nn.HuberLoss
-//	SmoothL1             Huber(β)/β                                     nn.SmoothL1Loss
-//	LogCosh              ln cosh d
-//	Quantile             max(q·(t − x), (q − 1)·(t − x))
-//	CrossEntropy         −ln softmax(x)[t], or −Σ t·ln softmax(x)       nn.CrossEntropyLoss
-//	CrossEntropyOf       the same of probabilities
-//	NLL                  −x[t]                                          nn.NLLLoss
-//	BinaryCrossEntropy   −t·ln σ(x) − (1 − t)·ln(1 − σ(x))              nn.BCEWithLogitsLoss
-//	BinaryCrossEntropyOf the same of probabilities                      nn.BCELoss
-//	Focal                BinaryCrossEntropy, weighted by (1 − pₜ)^γ     torchvision.ops.sigmoid_focal_loss
-//	KLDivergence         t·(ln t − x), x = ln of a probability          nn.KLDivLoss
-//	JensenShannon        (KL(p‖m) + KL(q‖m))/2, m = (p + q)/2
-//	Entropy              −Σ p·ln p
-//	Information          −ln p
-//	Hinge                max(0, 1 − t·x), t = ±1
-//	SquaredHinge         its square
-//	MultiMargin          Σ max(0, margin − x[t] + xᵢ)ᵖ/classes, i ≠ t   nn.MultiMarginLoss
-//	CosineEmbedding      1 − cos, or max(0, cos − margin)               nn.CosineEmbeddingLoss
-//	TripletMargin        max(0, ‖a − p‖ − ‖a − n‖ + margin)             nn.TripletMarginLoss
-//	PoissonNLL           eˣ − t·x, or x − t·ln x                        nn.PoissonNLLLoss
-//	GaussianNLL          (ln v + d²/v)/2                                nn.GaussianNLLLoss
-//	L1, L2               Σ|w|, Σw² of parameters
+//	MAE                  |d|                                            =                    nn.L1Loss
+//	MSE                  d²                                             =                    nn.MSELoss
+//	RMSE                 √(mean d²)                                     = → ()
+//	Huber                d²/2 for |d| ≤ δ, else δ·(|d| − δ/2)           =                    nn.HuberLoss
+//	SmoothL1             Huber(β)/β                                     =                    nn.SmoothL1Loss
+//	LogCosh              ln cosh d                                      =
+//	Quantile             max(q·(t − x), (q − 1)·(t − x))                =
+//	CrossEntropy         −ln softmax(x)[t], or −Σ t·ln softmax(x)       (B,C,…) (B,…) → (B,…)  nn.CrossEntropyLoss
+//	CrossEntropyOf       the same of probabilities                      (B,C,…) (B,…) → (B,…)
+//	NLL                  −x[t]                                          (B,C,…) (B,…) → (B,…)  nn.NLLLoss
+//	FocalCrossEntropy    CrossEntropy, weighted by (1 − p[t])^γ         (B,C,…) (B,…) → (B,…)
+//	BinaryCrossEntropy   −t·ln σ(x) − (1 − t)·ln(1 − σ(x))              =                    nn.BCEWithLogitsLoss
+//	BinaryCrossEntropyOf the same of probabilities                      =                    nn.BCELoss
+//	Focal                BinaryCrossEntropy, weighted by (1 − pₜ)^γ     =                    torchvision.ops.sigmoid_focal_loss
+//	KLDivergence         t·(ln t − x), x = ln of a probability          =                    nn.KLDivLoss
+//	JensenShannon        (KL(p‖m) + KL(q‖m))/2, m = (p + q)/2           (…,C) (…,C) → (…)
+//	Entropy              −Σ p·ln p                                      (…,C) → (…)
+//	Information          −ln p                                          =, no reduction
+//	Hinge                max(0, 1 − t·x), t = ±1                        =
+//	SquaredHinge         its square                                     =
+//	MultiMargin          Σ max(0, margin − x[t] + xᵢ)ᵖ/C, i ≠ t         (B,C,…) (B,…) → (B,…)  nn.MultiMarginLoss
+//	CosineEmbedding      1 − cos, or max(0, cos − margin)               (…,C) (…,C) (…) → (…)  nn.CosineEmbeddingLoss
+//	TripletMargin        max(0, ‖a − p‖ − ‖a − n‖ + margin)             3 of (…,C) → (…)     nn.TripletMarginLoss
+//	PoissonNLL           eˣ − t·x                                       =                    nn.PoissonNLLLoss
+//	PoissonNLLOf         x − t·ln x                                     =                    nn.PoissonNLLLoss(log_input=False)
+//	GaussianNLL          (ln v + d²/v)/2                                =                    nn.GaussianNLLLoss
+//	L1, L2               Σ|w|, Σw² of parameters                        any → ()
+//
+// For an example without a batch, leave out B. Instead of labels (B,…), CrossEntropy and its like take targets of the scores' type.
 //
 // Logits are scores before a softmax or a sigmoid. Losses of logits stay finite, and their gradients right, at ±10⁴ in float32, where
 // a probability would be 0 or 1: a model that is trained ends without its softmax.
 package losses
 
 import (
+	"math"
 	"strings"
 
 	"github.com/tapir-ml/tapir/graph"
@@ -62,7 +68,8 @@ type Options struct {
 	Weight *graph.Node
 
 	// Mask, boolean and broadcast like Weight, says which losses count: those of the others are 0, and a mean is over those that
-	// count; it is NaN if none does.
+	// count; it is NaN if none does. What does not count has no part in value and gradient, whatever the operands hold there: NaN, or
+	// labels that are no classes.
 	Mask *graph.Node
 
 	// ClassWeight has a weight for each class: (classes). As in PyTorch, a mean of losses of class indices divides by the sum of the
@@ -79,15 +86,29 @@ type Options struct {
 	// Ignore lists labels that do not count, such as −100 for padding. They need not be classes.
 	Ignore []int64
 
-	// ClassAxis is the axis of the classes. 0 means 1, PyTorch's; −1 is the last, where sequences have theirs.
+	// ClassAxis is the axis of the classes. 0 means 1, PyTorch's, and of a vector its only one; −1 is the last, where sequences have
+	// theirs.
 	ClassAxis int
 
 	// LogTarget says that the target of KLDivergence is the logarithm of a probability too.
 	LogTarget bool
+
+	// Full adds to the logarithm of a likelihood what depends on the target alone.
+	Full bool
+
+	// Epsilon keeps a likelihood from its pole: the least variance of GaussianNLL, 0 meaning 10⁻⁶; what PoissonNLLOf adds to the rate,
+	// 0 meaning 10⁻⁸.
+	Epsilon float64
+
+	// Norm is the p of the distances of TripletMargin; 0 means 2.
+	Norm float64
+
+	// Swap takes for TripletMargin's distance to the negative example that from the positive one, where it is less than the anchor's.
+	Swap bool
 }
 
 // field is an option that only some losses know.
-type field uint8
+type field uint16
 
 const (
 	classWeight field = 1 << iota
@@ -97,6 +118,10 @@ const (
 	classAxis
 	logTarget
 	batchMean
+	full
+	epsilon
+	norm
+	swap
 )
 
 // builder makes a loss: it has the options, and remembers the first mistake.
@@ -130,7 +155,8 @@ func begin(name string, o []Options, known field, operands ...*graph.Node) *buil
 	}{
 		{classWeight, "ClassWeight", b.ClassWeight != nil}, {posWeight, "PosWeight", b.PosWeight != nil}, {smoothing, "Smoothing", b.Smoothing != 0},
 		{ignore, "Ignore", len(b.Ignore) > 0}, {classAxis, "ClassAxis", b.ClassAxis != 0}, {logTarget, "LogTarget", b.LogTarget},
-		{batchMean, "the reduction BatchMean", b.Reduction == BatchMean},
+		{batchMean, "the reduction BatchMean", b.Reduction == BatchMean}, {full, "Full", b.Full}, {epsilon, "Epsilon", b.Epsilon != 0},
+		{norm, "Norm", b.Norm != 0}, {swap, "Swap", b.Swap},
 	} {
 		if f.set && known&f.bit == 0 {
 			b.fail(graph.Errorf(graph.ErrValue, "this loss has no use for %s", f.name))
@@ -141,6 +167,10 @@ func begin(name string, o []Options, known field, operands ...*graph.Node) *buil
 		b.fail(graph.Errorf(graph.ErrValue, "unknown Reduction %d", b.Reduction))
 	case !(b.Smoothing >= 0 && b.Smoothing <= 1):
 		b.fail(graph.Errorf(graph.ErrValue, "Smoothing is %v; want 0 to 1", b.Smoothing))
+	case !(b.Epsilon >= 0) || math.IsInf(b.Epsilon, 1):
+		b.fail(graph.Errorf(graph.ErrValue, "Epsilon is %v; want a number above 0", b.Epsilon))
+	case !(b.Norm >= 0):
+		b.fail(graph.Errorf(graph.ErrValue, "Norm is %v; want a number above 0, or +Inf", b.Norm))
 	}
 	for _, w := range []struct {
 		name string
@@ -190,13 +220,58 @@ func (b *builder) alike(names ...string) *builder {
 	return b
 }
 
-// done weighs, masks and reduces the losses that make builds.
-func (b *builder) done(losses func() *graph.Node) *graph.Node {
+// each makes a loss of every element of operands that are alike.
+func (b *builder) each(losses func(x []*graph.Node) *graph.Node) *graph.Node {
+	if b.err == nil {
+		b.fit(b.operands[0].Shape(), 0)
+	}
+	return b.done(losses)
+}
+
+// rows makes a loss of every vector along the last axis of the first operand.
+func (b *builder) rows(losses func(x []*graph.Node) *graph.Node) *graph.Node {
+	if b.err == nil {
+		rank := b.operands[0].Shape().Rank()
+		b.fit(b.operands[0].Shape()[:rank-1], rank-1)
+	}
+	return b.done(losses)
+}
+
+func (b *builder) done(losses func(x []*graph.Node) *graph.Node) *graph.Node {
 	if b.err != nil {
 		return b.invalid()
 	}
-	l := losses()
-	return b.reduce(l, nil)
+	return b.reduce(losses(b.operands), nil)
+}
+
+// fit asks for a Weight and a Mask that broadcast to losses of the given shape, and replaces what is masked of the operands: by 1, where
+// every loss has derivatives, labels by 0, which is a class. Operands that have an axis more than the losses have it at axis.
+func (b *builder) fit(losses graph.Shape, axis int) {
+	for _, w := range []*graph.Node{b.Weight, b.Mask} {
+		if w == nil {
+			continue
+		}
+		if s, err := ops.BroadcastShapes(w.Shape(), losses); err != nil || !s.Identical(losses) {
+			b.fail(graph.Errorf(graph.ErrShape, "the losses are %v, which %v does not broadcast to", graph.TypeOf(b.operands[0].DType(), losses...), w.Type()))
+			return
+		}
+	}
+	if b.Mask == nil {
+		return
+	}
+	b.Mask = ops.BroadcastTo(b.Mask, losses...)
+	operands := make([]*graph.Node, len(b.operands))
+	for i, x := range b.operands {
+		mask, safe := b.Mask, 1.0
+		if x.DType().IsInt() {
+			safe = 0
+		}
+		if x.Shape().Rank() > len(losses) {
+			mask = ops.Unsqueeze(mask, axis)
+		}
+		operands[i] = ops.Select(mask, x, ops.Scalar(x, safe))
+	}
+	b.operands = operands
 }
 
 // reduce weighs, masks and reduces losses. weights, where they are not nil, are what a mean divides by the sum of, in place of the
@@ -204,15 +279,6 @@ func (b *builder) done(losses func() *graph.Node) *graph.Node {
 func (b *builder) reduce(l, weights *graph.Node) *graph.Node {
 	if l.Err() != nil {
 		return l
-	}
-	for _, w := range []*graph.Node{b.Weight, b.Mask} {
-		if w == nil {
-			continue
-		}
-		if s, err := ops.BroadcastShapes(w.Shape(), l.Shape()); err != nil || !s.Identical(l.Shape()) {
-			b.fail(graph.Errorf(graph.ErrShape, "the losses are %v, which %v does not broadcast to", l.Type(), w.Type()))
-			return b.invalid()
-		}
 	}
 	if b.Weight != nil {
 		l = ops.Mul(l, ops.Cast(b.Weight, l.DType()))
@@ -229,7 +295,14 @@ func (b *builder) reduce(l, weights *graph.Node) *graph.Node {
 		if l.Shape().Rank() == 0 {
 			return l
 		}
-		return ops.Div(ops.Sum(l), ops.DimSize(l.Graph(), l.Shape()[0], l.DType()))
+		var rest []int
+		for axis := 1; axis < l.Shape().Rank(); axis++ {
+			rest = append(rest, axis)
+		}
+		if rest != nil {
+			l = ops.Sum(l, rest...)
+		}
+		return ops.Mean(l)
 	case weights == nil && b.Mask == nil:
 		return ops.Mean(l)
 	}

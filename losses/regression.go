@@ -8,31 +8,27 @@ import (
 )
 
 // regression is a loss of the difference between a prediction and a target of one type.
-func regression(name string, prediction, target *graph.Node, o []Options, f func(d *graph.Node) *graph.Node) *graph.Node {
-	b := begin(name, o, 0, prediction, target).alike("prediction", "target")
-	return b.done(func() *graph.Node { return f(ops.Sub(prediction, target)) })
+func regression(b *builder, f func(d *graph.Node) *graph.Node) *graph.Node {
+	return b.alike("prediction", "target").each(func(x []*graph.Node) *graph.Node { return f(ops.Sub(x[0], x[1])) })
 }
 
 // MAE is the mean absolute error, L1: |x − t|. Both have the same type. The gradient where they are equal is 0.
 func MAE(prediction, target *graph.Node, o ...Options) *graph.Node {
-	return regression("mae", prediction, target, o, ops.Abs)
+	return regression(begin("mae", o, 0, prediction, target), ops.Abs)
 }
 
 // MSE is the mean squared error: (x − t)². Both have the same type.
 func MSE(prediction, target *graph.Node, o ...Options) *graph.Node {
-	return regression("mse", prediction, target, o, ops.Square)
+	return regression(begin("mse", o, 0, prediction, target), ops.Square)
 }
 
 // RMSE is the root of the mean squared error, a scalar: there are no other reductions. The gradient where the error is 0 is 0.
 func RMSE(prediction, target *graph.Node, o ...Options) *graph.Node {
-	b := begin("rmse", o, 0, prediction, target).alike("prediction", "target")
+	b := begin("rmse", o, 0, prediction, target)
 	if b.Reduction != Mean {
 		b.fail(graph.Errorf(graph.ErrValue, "the root of a mean; it has no other Reduction"))
 	}
-	if b.err != nil {
-		return b.invalid()
-	}
-	mean := b.reduce(ops.Square(ops.Sub(prediction, target)), nil)
+	mean := regression(b, ops.Square)
 	if mean.Err() != nil {
 		return mean
 	}
@@ -43,8 +39,8 @@ func RMSE(prediction, target *graph.Node, o ...Options) *graph.Node {
 
 // Huber is quadratic for small errors and linear for large ones: d²/2 for |d| ≤ delta, else delta·(|d| − delta/2). delta > 0.
 func Huber(prediction, target *graph.Node, delta float64, o ...Options) *graph.Node {
-	b := begin("huber", o, 0, prediction, target).alike("prediction", "target").positive("delta", delta)
-	return b.done(func() *graph.Node { return huber(ops.Sub(prediction, target), delta) })
+	b := begin("huber", o, 0, prediction, target).positive("delta", delta)
+	return regression(b, func(d *graph.Node) *graph.Node { return huber(d, delta) })
 }
 
 // SmoothL1 is Huber(beta)/beta, and MAE for a beta of 0.
@@ -52,40 +48,35 @@ func SmoothL1(prediction, target *graph.Node, beta float64, o ...Options) *graph
 	if beta == 0 {
 		return MAE(prediction, target, o...)
 	}
-	b := begin("smoothl1", o, 0, prediction, target).alike("prediction", "target").positive("beta", beta)
-	return b.done(func() *graph.Node { return ops.DivScalar(huber(ops.Sub(prediction, target), beta), beta) })
+	b := begin("smoothl1", o, 0, prediction, target).positive("beta", beta)
+	return regression(b, func(d *graph.Node) *graph.Node { return ops.DivScalar(huber(d, beta), beta) })
 }
 
-// huber is m·(|d| − m/2) with m = min(|d|, δ): both pieces in one formula, without the square of a large d.
+// huber is c·(d − c/2) with c = d cut to −δ … δ: both pieces in one formula, without the square of a large d, and with a second
+// derivative at 0.
 func huber(d *graph.Node, delta float64) *graph.Node {
-	size := ops.Abs(d)
-	m := ops.Minimum(size, ops.Scalar(d, delta))
-	return ops.Mul(m, ops.Sub(size, ops.Scale(m, 0.5)))
+	c := ops.Clamp(d, -delta, delta)
+	return ops.Mul(c, ops.Sub(d, ops.Scale(c, 0.5)))
 }
 
 // LogCosh is ln cosh d: d²/2 for small errors, |d| − ln 2 for large ones, smooth in between. It does not overflow.
 func LogCosh(prediction, target *graph.Node, o ...Options) *graph.Node {
-	return regression("logcosh", prediction, target, o, func(d *graph.Node) *graph.Node {
-		size := ops.Abs(d)
-		// ln(1 + 2·sinh²(d/2)) keeps the digits of a small d, |d| + ln(1 + e^(−2|d|)) − ln 2 does not overflow for a large one.
-		half := ops.Sinh(ops.Scale(ops.Minimum(size, ops.Scalar(d, 1)), 0.5))
-		small := ops.Log1p(ops.Scale(ops.Square(half), 2))
-		large := ops.AddScalar(ops.Add(size, ops.Softplus(ops.Scale(size, -2))), -math.Ln2)
-		return ops.Select(ops.Less(size, ops.Scalar(d, 1)), small, large)
+	return regression(begin("logcosh", o, 0, prediction, target), func(d *graph.Node) *graph.Node {
+		// ln(1 + 2·sinh²(d/2)) keeps the digits of a small d, and does not overflow up to 20, from where on |d| − ln 2 is exact.
+		c := ops.Clamp(d, -20, 20)
+		inside := ops.Log1p(ops.Scale(ops.Square(ops.Sinh(ops.Scale(c, 0.5))), 2))
+		return ops.Add(inside, ops.Abs(ops.Sub(d, c)))
 	})
 }
 
 // Quantile is the pinball loss, of which the q-quantile of the targets is the minimum: q·(t − x) where the prediction is too low,
-// (1 − q)·(x − t) where it is too high. 0 < q < 1.
+// (1 − q)·(x − t) where it is too high. 0 < q < 1. The slope where they are equal is 1/2 − q, in the middle of the two.
 func Quantile(prediction, target *graph.Node, q float64, o ...Options) *graph.Node {
-	b := begin("quantile", o, 0, prediction, target).alike("prediction", "target")
+	b := begin("quantile", o, 0, prediction, target)
 	if !(q > 0 && q < 1) {
 		b.fail(graph.Errorf(graph.ErrValue, "q is %v; want a number between 0 and 1", q))
 	}
-	return b.done(func() *graph.Node {
-		d := ops.Sub(target, prediction)
-		return ops.Maximum(ops.Scale(d, q), ops.Scale(d, q-1))
-	})
+	return regression(b, func(d *graph.Node) *graph.Node { return ops.Maximum(ops.Scale(d, -q), ops.Scale(d, 1-q)) })
 }
 
 // positive asks for a finite number above 0.
@@ -97,24 +88,61 @@ func (b *builder) positive(name string, v float64) *builder {
 }
 
 // PoissonNLL is the negative logarithm of a Poisson distribution's probability of a count t, up to what depends on t alone: eˣ − t·x
-// for x the logarithm of the rate.
+// for x the logarithm of the rate. With Options.Full, Stirling's approximation of ln t! is added for t > 1.
 func PoissonNLL(logRate, target *graph.Node, o ...Options) *graph.Node {
-	b := begin("poissonnll", o, 0, logRate, target).alike("logarithm of the rate", "target")
-	return b.done(func() *graph.Node { return ops.Sub(ops.Exp(logRate), ops.Mul(target, logRate)) })
+	b := begin("poissonnll", o, full, logRate, target).alike("logarithm of the rate", "target")
+	return b.each(func(x []*graph.Node) *graph.Node {
+		return b.withFactorial(ops.Sub(ops.Exp(x[0]), ops.Mul(x[1], x[0])), x[1])
+	})
 }
 
-// PoissonNLLOf is PoissonNLL of the rate itself: r − t·ln(r + 10⁻⁸).
+// PoissonNLLOf is PoissonNLL of the rate itself: r − t·ln(r + ε), where Options.Epsilon has ε.
 func PoissonNLLOf(rate, target *graph.Node, o ...Options) *graph.Node {
-	b := begin("poissonnllof", o, 0, rate, target).alike("rate", "target")
-	return b.done(func() *graph.Node { return ops.Sub(rate, ops.Mul(target, ops.Log(ops.AddScalar(rate, 1e-8)))) })
+	b := begin("poissonnllof", o, full|epsilon, rate, target).alike("rate", "target")
+	return b.each(func(x []*graph.Node) *graph.Node {
+		log := ops.Log(ops.AddScalar(x[0], b.epsilon(1e-8)))
+		return b.withFactorial(ops.Sub(x[0], ops.Mul(x[1], log)), x[1])
+	})
 }
 
-// GaussianNLL is the negative logarithm of a Gaussian's density at t, without its constant ½·ln 2π: (ln v + (x − t)²/v)/2, for a
-// model that predicts mean x and variance v. A variance below 10⁻⁶ counts as that, and gets no gradient.
+// withFactorial adds ln t! ≈ t·ln t − t + ½·ln 2πt for t > 1.
+func (b *builder) withFactorial(l, t *graph.Node) *graph.Node {
+	if !b.Full {
+		return l
+	}
+	one := ops.Scalar(t, 1)
+	many := ops.Greater(t, one)
+	n := ops.Select(many, t, one)
+	stirling := ops.AddScalar(ops.Sub(ops.Mul(ops.AddScalar(n, 0.5), ops.Log(n)), n), math.Log(2*math.Pi)/2)
+	return ops.Add(l, ops.Select(many, stirling, ops.Scalar(t, 0)))
+}
+
+// epsilon is Options.Epsilon, or what a loss has for 0.
+func (b *builder) epsilon(usual float64) float64 {
+	if b.Epsilon == 0 {
+		return usual
+	}
+	return b.Epsilon
+}
+
+// GaussianNLL is the negative logarithm of a Gaussian's density at t, without its constant ½·ln 2π unless Options.Full is set:
+// (ln v + (x − t)²/v)/2, for a model that predicts mean x and variance v. The variance has the mean's type, or dimensions of 1 that
+// are broadcast. One below Options.Epsilon counts as that and gets the gradient there; a negative one is an error at run time.
 func GaussianNLL(mean, variance, target *graph.Node, o ...Options) *graph.Node {
-	b := begin("gaussiannll", o, 0, mean, variance, target).alike("mean", "variance", "target")
-	return b.done(func() *graph.Node {
-		v := ops.Clamp(variance, 1e-6, math.Inf(1))
-		return ops.Scale(ops.Add(ops.Log(v), ops.Div(ops.Square(ops.Sub(mean, target)), v)), 0.5)
+	b := begin("gaussiannll", o, full|epsilon, mean, variance, target)
+	if b.err == nil && variance.DType() == mean.DType() {
+		if s, err := ops.BroadcastShapes(mean.Shape(), variance.Shape()); err == nil && s.Identical(mean.Shape()) {
+			b.operands[1] = ops.BroadcastTo(variance, s...)
+		}
+	}
+	return b.alike("mean", "variance", "target").each(func(x []*graph.Node) *graph.Node {
+		v := ops.Assert(ops.Not(ops.Less(x[1], ops.Scalar(x[1], 0))), x[1], "a variance is negative")
+		least := ops.Maximum(v, ops.Scalar(v, b.epsilon(1e-6)))
+		v = ops.Add(v, ops.StopGradient(ops.Sub(least, v)))
+		l := ops.Scale(ops.Add(ops.Log(v), ops.Div(ops.Square(ops.Sub(x[0], x[2])), v)), 0.5)
+		if b.Full {
+			l = ops.AddScalar(l, math.Log(2*math.Pi)/2)
+		}
+		return l
 	})
 }

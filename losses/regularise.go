@@ -8,8 +8,22 @@ import (
 )
 
 // Parameters returns the parameters of g whose dotted names match one of the patterns, as path.Match reads them: "*.weight",
-// "encoder.*". Without a pattern, all.
+// "encoder.*". Without a pattern, all. A pattern that is malformed, or matches no name and so is most likely misspelt, adds an invalid node
+// that says so.
 func Parameters(g *graph.Graph, patterns ...string) (matching []*graph.Node) {
+	for _, pattern := range patterns {
+		_, err := path.Match(pattern, "")
+		found := err != nil
+		for _, p := range g.Params() {
+			ok, _ := path.Match(pattern, p.Name())
+			found = found || ok
+		}
+		if err != nil {
+			matching = append(matching, graph.Invalid(graph.Errorf(graph.ErrValue, "the pattern %q: %v", pattern, err), "parameters"))
+		} else if !found {
+			matching = append(matching, graph.Invalid(graph.Errorf(graph.ErrName, "the pattern %q matches no parameter's name", pattern), "parameters"))
+		}
+	}
 	for _, p := range g.Params() {
 		ok := len(patterns) == 0
 		for _, pattern := range patterns {

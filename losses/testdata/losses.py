@@ -139,5 +139,71 @@ x, t = leaf(4, 3), leaf(4, 3)
 case("rmse", lambda a, b: F.mse_loss(a, b).sqrt(), x, t, reduction="mean")
 case("information", lambda a: -a.log(), torch.rand(4, dtype=D).requires_grad_(), reduction="none")
 
+# What was added later stands here, so that the numbers above stay.
+reducers = {"mean": torch.mean, "sum": torch.sum, "none": lambda v: v, "batchmean": lambda v: v.sum() / v.shape[0]}
+for r in REDUCTIONS:
+    kw, reduce = {"reduction": r}, reducers[r]
+
+    # One example without a batch.
+    x, y, soft = leaf(5), torch.tensor(3), torch.softmax(torch.randn(5, dtype=D), 0).requires_grad_()
+    for s in (0.0, 0.2):
+        case("crossentropy", lambda a, b: F.cross_entropy(a, b, label_smoothing=s, **kw), x, y, reduction=r, smoothing=s)
+        case("crossentropy", lambda a, b: F.cross_entropy(a, b, label_smoothing=s, **kw), x, soft, reduction=r, smoothing=s)
+    case("nll", lambda a, b: F.nll_loss(a, b, **kw), x, y, reduction=r)
+    case("multimargin", lambda a, b: F.multi_margin_loss(a, b, **kw).reshape(()), x, y, reduction=r, p=[1.0, 1])
+    for sign in (1.0, -1.0):
+        case("cosineembedding", lambda u, v, z: F.cosine_embedding_loss(u, v, z, margin=-0.9, **kw), leaf(5), leaf(5), torch.tensor(sign, dtype=D), reduction=r, p=[-0.9])
+
+    # Probabilities with class weights, labels that are ignored, soft targets.
+    prob = torch.softmax(torch.randn(5, 4, dtype=D), 1).requires_grad_()
+    y, cw = torch.tensor([3, -100, 0, 1, 1]), torch.rand(4, dtype=D) + 0.2
+    case("crossentropyof", lambda a, b: F.nll_loss(a.log(), b, weight=cw, **kw), prob, y, reduction=r, classweight=cw, ignore=[-100])
+    case("nll", lambda a, b: F.nll_loss(a, b, weight=cw, **kw), leaf(5, 4), y, reduction=r, classweight=cw, ignore=[-100])
+    soft = torch.softmax(torch.randn(5, 4, dtype=D), 1).requires_grad_()
+    case("crossentropyof", lambda a, b: reduce(-(a.log() * b).sum(1)), prob, soft, reduction=r)
+    case("nll", lambda a, b: reduce(-(a * b).sum(1)), leaf(5, 4), soft, reduction=r)
+
+    # Focal for several classes, (1 - p)^gamma as detection has it, is the definition's own.
+    y = torch.tensor([3, 2, 0, 1, 1])
+    for gamma in (0.0, 0.5, 2.0):
+        def focal(a, b, w=None):
+            l = F.cross_entropy(a, b, reduction="none")
+            l = (1 - torch.exp(-l)) ** gamma * l
+            if w is None:
+                return reduce(l)
+            return (l * w[b]).sum() / w[b].sum() if r == "mean" else reduce(l * w[b])
+        x = leaf(5, 4)
+        case("focalcrossentropy", focal, x, y, reduction=r, p=[gamma])
+        case("focalcrossentropy", lambda a, b: focal(a, b, cw), x, y, reduction=r, p=[gamma], classweight=cw)
+
+    # Examples that are weighed and left out, with and without weights of classes.
+    x, w, m = leaf(5, 4), torch.rand(5, dtype=D) + 0.1, torch.tensor([True, False, True, True, False])
+    for weights in (None, cw):
+        l = lambda a, b: F.cross_entropy(a, b, weight=weights, label_smoothing=0.1, reduction="none") * w
+        divisor = m.sum() if weights is None else weights[y][m].sum()
+        case("crossentropy", lambda a, b: l(a, b)[m].sum() / divisor if r == "mean" else reduce(torch.where(m, l(a, b), torch.zeros(5, dtype=D))),
+             x, y, reduction=r, smoothing=0.1, weight=w, mask=m, **({} if weights is None else {"classweight": weights}))
+
+    # Binary cross-entropy with smoothed targets, and of probabilities with weights of positive ones.
+    x, t, pw = leaf(4, 3), torch.rand(4, 3, dtype=D), torch.rand(3, dtype=D) * 3
+    case("binarycrossentropy", lambda a, b: F.binary_cross_entropy_with_logits(a, b * 0.8 + 0.1, pos_weight=pw, **kw), x, t, reduction=r, smoothing=0.2, posweight=pw)
+    case("binarycrossentropyof", lambda a, b: reduce(-pw * b * a.log() - (1 - b) * (1 - a).log()), torch.sigmoid(x.detach()).requires_grad_(), t, reduction=r, posweight=pw)
+
+    # Triplets by other norms, swapped.
+    a, b, c = leaf(4, 5), leaf(4, 5), leaf(4, 5)
+    for norm in (1.0, 2.0, 3.0):
+        for swap in (False, True):
+            case("tripletmargin", lambda u, v, z: F.triplet_margin_loss(u, v, z, margin=2.0, p=norm, swap=swap, **kw), a, b, c, reduction=r, p=[2.0], norm=norm, swap=swap)
+
+    # Likelihoods in full, with other epsilons, a variance for each row, and variances below the least one.
+    n, rate = torch.randint(0, 5, (4, 3)).double(), (torch.rand(4, 3, dtype=D) * 3 + 0.1).requires_grad_()
+    case("poissonnll", lambda u, v: F.poisson_nll_loss(u, v, full=True, **kw), leaf(4, 3, scale=1.0), n, reduction=r, full=True)
+    case("poissonnllof", lambda u, v: F.poisson_nll_loss(u, v, log_input=False, full=True, eps=1e-2, **kw), rate, n, reduction=r, full=True, epsilon=1e-2)
+    x, t, var = leaf(4, 3), leaf(4, 3), (torch.rand(4, 3, dtype=D) + 0.1).requires_grad_()
+    case("gaussiannll", lambda u, v, z: F.gaussian_nll_loss(u, z, v, full=True, **kw), x, var, t, reduction=r, full=True)
+    case("gaussiannll", lambda u, v, z: F.gaussian_nll_loss(u, z, v, eps=0.5, **kw), x, var, t, reduction=r, epsilon=0.5)
+    case("gaussiannll", lambda u, v, z: F.gaussian_nll_loss(u, z, v, **kw), x, (torch.rand(4, 1, dtype=D) + 0.1).requires_grad_(), t, reduction=r)
+    case("gaussiannll", lambda u, v, z: F.gaussian_nll_loss(u, z, v, **kw), x, torch.zeros(4, 3, dtype=D).requires_grad_(), t, reduction=r)
+
 json.dump({"source": "PyTorch " + torch.__version__, "cases": cases}, open("losses.json", "w"), separators=(",", ":"))
 print(len(cases), "cases")
