@@ -194,3 +194,19 @@ func Example() {
 	fmt.Println(v, err)
 	// Output: 10000 <nil>
 }
+
+// Of a padded batch of sequences, what the mask leaves out has no part in the loss, labels that are no classes included.
+func ExampleOptions() {
+	g := graph.New()
+	batch := graph.Symbol("batch")
+	logits, labels := g.Input("logits", graph.Float64, batch, 3, 2), g.Input("labels", graph.Int64, batch, 3) // (batch, time, classes)
+	mask := g.Input("mask", graph.Bool, batch, 3)
+	loss := losses.CrossEntropy(logits, labels, losses.Options{ClassAxis: -1, Mask: mask, Reduction: losses.Sum})
+	v, err := vm.Eval(nil, loss, vm.Feeds{
+		logits: array(graph.Float64, []int{1, 3, 2}, []float64{8, 0, 0, 8, math.NaN(), math.NaN()}),
+		labels: array(graph.Int64, []int{1, 3}, []float64{0, 0, -1}),
+		mask:   array(graph.Bool, []int{1, 3}, []float64{1, 1, 0}),
+	})
+	fmt.Printf("%.4f %v\n", v.Data(), err)
+	// Output: 8.0007 <nil>
+}
