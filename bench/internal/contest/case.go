@@ -31,6 +31,7 @@ type Network struct {
 	Activation string  // relu or tanh, after each layer but the last
 	Last       string  // after the last layer: sigmoid or none
 	Loss       string  // cross-entropy over labels, mse, or none: forward only
+	Gain       float64 // the weights of a layer lie within ±√(Gain/inputs): 6 keeps the variance under relu, 3 under tanh
 	Rate       float64 // of the optimiser: small, so that nothing degenerates in however many steps a race takes
 	// NearIdentity makes the weights the identity and a little noise: in a deep network other weights would let everything vanish.
 	NearIdentity bool
@@ -41,11 +42,11 @@ type Network struct {
 const none = "none"
 
 var networks = map[string]Network{
-	"mlp":     {Widths: []int{784, 256, 128, 10}, Activation: "relu", Last: none, Loss: "cross-entropy", Rate: 1e-4},
-	"forward": {Widths: []int{784, 256, 128, 10}, Activation: "relu", Last: none, Loss: none},
-	"xor":     {Widths: []int{2, 8, 1}, Activation: "tanh", Last: "sigmoid", Loss: "mse", Rate: 1e-4},
-	"wide":    {Widths: []int{1024, 4096, 4096, 1024}, Activation: "relu", Last: none, Loss: "mse", Rate: 1e-4},
-	"chain":   {Widths: repeat(16, 101), Activation: "tanh", Last: none, Loss: none},
+	"mlp":     {Widths: []int{784, 256, 128, 10}, Activation: "relu", Last: none, Loss: "cross-entropy", Gain: 6, Rate: 1e-4},
+	"forward": {Widths: []int{784, 256, 128, 10}, Activation: "relu", Last: none, Loss: none, Gain: 6},
+	"xor":     {Widths: []int{2, 8, 1}, Activation: "tanh", Last: "sigmoid", Loss: "mse", Gain: 3, Rate: 1e-4},
+	"wide":    {Widths: []int{1024, 4096, 4096, 1024}, Activation: "relu", Last: none, Loss: "mse", Gain: 6, Rate: 1e-4},
+	"chain":   {Widths: repeat(16, 101), Activation: "tanh", Last: none, Loss: none, Gain: 3},
 	"deep":    {Widths: repeat(16, 1001), Activation: "relu", Last: none, Loss: "mse", Rate: 1e-6, NearIdentity: true, Setup: true},
 }
 
@@ -117,7 +118,7 @@ func (n Network) Layers() int { return len(n.Widths) - 1 }
 func (n Network) Weight(i int) []float32 {
 	in, out := n.Widths[i], n.Widths[i+1]
 	if !n.NearIdentity {
-		return Numbers(in*out, uint64(2*i+3), math.Sqrt(6/float64(in)))
+		return Numbers(in*out, uint64(2*i+3), math.Sqrt(n.Gain/float64(in)))
 	}
 	w := Numbers(in*out, uint64(2*i+3), 0.02)
 	for j := range min(in, out) {
@@ -190,11 +191,11 @@ func hash(x uint64) uint64 {
 	return (x ^ x>>31) >> 40
 }
 
-// Mean is the mean of x.
-func Mean(x []float32) float64 {
+// MeanSize is the mean of |x|, which stands for the loss where there is none: in a mean of x the error of what cancels would show.
+func MeanSize(x []float32) float64 {
 	sum := 0.0
 	for _, v := range x {
-		sum += float64(v)
+		sum += math.Abs(float64(v))
 	}
 	return sum / float64(len(x))
 }

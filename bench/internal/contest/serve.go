@@ -27,7 +27,7 @@ type Ready struct {
 	Version string  `json:"version"`
 	How     string  `json:"how,omitempty"` // what it calls, where there are several ways
 	SetupNs float64 `json:"setup_ns"`      // to build, differentiate and compile; 0: it does nothing of the kind
-	// First is the loss that the first step sees and Later the one after CheckSteps more; forward only: the mean of the outputs.
+	// First is the loss that the first step sees and Later the one after CheckSteps more; forward only: the MeanSize of the outputs.
 	First float64 `json:"first"`
 	Later float64 `json:"later"`
 }
@@ -43,7 +43,7 @@ type Job struct {
 	Version, How string
 	Setup        time.Duration
 	Step         func() error
-	Loss         func() (float64, error) // that the last step saw; forward only: the mean of the outputs
+	Loss         func() (float64, error) // that the last step saw; forward only: the MeanSize of the outputs
 	Close        func()                  // may be nil
 }
 

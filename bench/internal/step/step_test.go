@@ -218,7 +218,7 @@ func TestNetworksReachTorch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range []string{`"Widths"`, `"Activation"`, `"Last"`, `"Loss"`, `"Rate"`, `"NearIdentity"`} {
+	for _, field := range []string{`"Widths"`, `"Activation"`, `"Last"`, `"Loss"`, `"Gain"`, `"Rate"`, `"NearIdentity"`} {
 		if !strings.Contains(string(text), field) || !strings.Contains(torchProgram, `net[`+field+`]`) {
 			t.Errorf("%s is not in both the networks and torch.py", field)
 		}

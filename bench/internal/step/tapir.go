@@ -97,7 +97,7 @@ func Prepare(c contest.Case) (*contest.Job, error) {
 		case float32:
 			return float64(data), nil
 		case []float32:
-			return contest.Mean(data), nil
+			return contest.MeanSize(data), nil
 		}
 		return 0, fmt.Errorf("the loss is a %T", v.Data())
 	}

@@ -32,7 +32,7 @@ class Net(torch.nn.Module):
         w, layers = net["Widths"], []
         for i in range(len(w) - 1):
             lin = torch.nn.Linear(w[i], w[i + 1])
-            scale = 0.02 if net["NearIdentity"] else (6 / w[i]) ** 0.5
+            scale = 0.02 if net["NearIdentity"] else (net["Gain"] / w[i]) ** 0.5
             weight = numbers(w[i] * w[i + 1], 2 * i + 3, scale).reshape(w[i], w[i + 1])
             if net["NearIdentity"]:
                 weight = weight + np.eye(w[i], w[i + 1], dtype=np.float32)
@@ -91,7 +91,7 @@ def prepare(text):
     # Of the ways that the library offers, the quickest races.
     best, ready = None, None
     for how, step in ways.items():
-        losses = [float(step().mean()) for _ in range(1 + STEPS)]
+        losses = [float(step().abs().mean()) for _ in range(1 + STEPS)]
         took = []
         while len(took) < 5 or sum(took) < 0.1 and len(took) < 200:
             t = time.perf_counter(); step(); took.append(time.perf_counter() - t)

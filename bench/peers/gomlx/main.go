@@ -124,7 +124,7 @@ func prepare(c contest.Case) (*contest.Job, error) {
 		case float32:
 			return float64(v), nil
 		case [][]float32:
-			return contest.Mean(slices.Concat(v...)), nil
+			return contest.MeanSize(slices.Concat(v...)), nil
 		}
 		return 0, fmt.Errorf("the loss is a %T", out.Value())
 	}

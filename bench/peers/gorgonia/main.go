@@ -131,7 +131,7 @@ func prepare(c contest.Case) (*contest.Job, error) {
 		case float32:
 			return float64(v), nil
 		case []float32:
-			return contest.Mean(v), nil
+			return contest.MeanSize(v), nil
 		}
 		return 0, fmt.Errorf("the loss is a %T", value.Data())
 	}
