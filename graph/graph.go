@@ -19,7 +19,8 @@ type Graph struct {
 	seed    maphash.Seed
 	assigns []assignment
 	serial  int
-	err     error // the first one, for Err
+	spare   []Node // for copies: a graph of many nodes is allocated in few pieces
+	err     error  // the first one, for Err
 
 	origin Position // while a gradient rule or a rewrite runs: what its nodes take for their position
 }
@@ -45,6 +46,22 @@ func (g *Graph) prepare() {
 	if g.table == nil {
 		g.table, g.names, g.defs, g.seed = map[uint64]*Node{}, map[string]*Node{}, map[*Def]uint64{}, maphash.MakeSeed()
 	}
+}
+
+// reserve makes an empty graph ready for about n nodes.
+func (g *Graph) reserve(n int) {
+	g.nodes, g.table = make([]*Node, 0, n), make(map[uint64]*Node, n)
+	g.names, g.defs, g.seed = map[string]*Node{}, map[*Def]uint64{}, maphash.MakeSeed()
+}
+
+// place returns memory for a node.
+func (g *Graph) place() *Node {
+	if len(g.spare) == 0 {
+		g.spare = make([]Node, 32)
+	}
+	n := &g.spare[0]
+	g.spare = g.spare[1:]
+	return n
 }
 
 // Init says how a parameter or variable starts. Name is what people read; Fill sets the values of a tensor of the given shape,

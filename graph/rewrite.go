@@ -89,6 +89,15 @@ func (r *Rebuild) Run(roots ...*Node) []*Node {
 		root := r.Rules[i].Root
 		byRoot[root] = append(byRoot[root], &r.Rules[i])
 	}
+	if into != src && len(into.nodes) == 0 {
+		count := 0
+		for _, n := range needed {
+			if n {
+				count++
+			}
+		}
+		into.reserve(count)
+	}
 	r.source, r.image = src, make([]*Node, top+1)
 	for id, n := range src.nodes[:top+1] {
 		if !needed[id] {
@@ -159,22 +168,23 @@ func (r *Rebuild) operands(n *Node) []*Node {
 
 // copyNode returns n in the graph into, over other operands. A leaf's copy is the leaf of its name, if there is one.
 func copyNode(into *Graph, n *Node, in []*Node) *Node {
-	c := *n
+	c := into.place()
+	*c = *n
 	c.graph, c.in, c.next, c.id = into, in, nil, 0
 	switch {
 	case n.kind == Constant:
-		return into.intern(&c)
+		return into.intern(c)
 	case n.def == nil:
 		if known := into.names[n.name]; known == nil {
 			into.prepare()
-			into.names[n.name] = into.add(&c)
+			into.names[n.name] = into.add(c)
 		} else if known.kind != n.kind || !known.typ.Identical(n.typ) {
-			return into.invalid(&c, locate(Errorf(ErrName, "copied into a graph where %s %q is %v, from one where %s %q is %v",
+			return into.invalid(c, locate(Errorf(ErrName, "copied into a graph where %s %q is %v, from one where %s %q is %v",
 				known.kind, n.name, known.typ, n.kind, n.name, n.typ), n.pos, n.name))
 		} else {
 			return known
 		}
-		return &c
+		return c
 	}
 	for i, x := range n.in {
 		if !x.typ.Identical(in[i].typ) { // the rule must have its say
@@ -183,7 +193,7 @@ func copyNode(into *Graph, n *Node, in []*Node) *Node {
 			return m.Named(n.name)
 		}
 	}
-	return into.intern(&c).Named(n.name)
+	return into.intern(c).Named(n.name)
 }
 
 func applyRules(match *Match, rules []*Rule, n *Node, fired *[]Fired) *Node {

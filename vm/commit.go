@@ -23,9 +23,9 @@ func commitInPlace(u *unit) error {
 	for i, s := range t.commits {
 		update[s] = i
 	}
-	programs := map[int]instr{}        // by place on the tape
-	writes := map[slotID]int{}         // which of them would write a state
-	reads := map[slotID]map[int]bool{} // and which read it
+	programs := map[int]instr{} // by place on the tape
+	writes := map[slotID]int{}  // which of them would write a state
+	reads := map[slotID][]int{} // and which read it
 	for i := range t.instrs {
 		e, ok := f.program(i)
 		if !ok {
@@ -46,29 +46,27 @@ func commitInPlace(u *unit) error {
 			writes[s] = i
 		}
 		for _, s := range e.in {
-			b := t.base(s)
-			if reads[b] == nil {
-				reads[b] = map[int]bool{}
+			if b := t.base(s); t.slots[b].kind == inState {
+				reads[b] = append(reads[b], i)
 			}
-			reads[b][i] = true
 		}
 	}
 	for s, i := range writes {
-		for reader := range reads[s] {
+		for _, reader := range reads[s] {
 			if reader != i {
 				delete(programs, i)
 			}
 		}
 	}
-	var kept, last []instr
-	for i, in := range t.instrs {
+	kept, last := make([]instr, 0, len(t.instrs)), make([]instr, 0, len(programs))
+	for i := range t.instrs {
 		e, ok := programs[i]
 		if !ok {
-			kept = append(kept, in)
+			kept = append(kept, t.instrs[i])
 			continue
 		}
 		last = append(last, e)
-		for k, s := range in.out {
+		for k, s := range t.instrs[i].out {
 			t.commits[update[s]] = e.out[k]
 		}
 	}

@@ -72,7 +72,7 @@ type elementStep struct {
 func fuseElementwise(u *unit) error {
 	t := u.tape
 	f := elementFuser{tape: t, uses: t.uses(), readers: t.readers()}
-	var kept []instr
+	kept := make([]instr, 0, len(t.instrs))
 	for i := 0; i < len(t.instrs); {
 		n := f.run(i)
 		if n < 2 {

@@ -67,7 +67,18 @@ func (t *tape) leavesLast(sum *instr) bool {
 
 // readers lists the instructions that read each slot itself, in order.
 func (t *tape) readers() [][]int {
-	list := make([][]int, len(t.slots))
+	list, total := make([][]int, len(t.slots)), 0
+	count := make([]int, len(t.slots))
+	for i := range t.instrs {
+		for _, s := range t.instrs[i].in {
+			count[s]++
+		}
+		total += len(t.instrs[i].in)
+	}
+	all := make([]int, total) // of all lists one after the other
+	for s, n := range count {
+		list[s], all = all[:0:n], all[n:]
+	}
 	for i := range t.instrs {
 		for k, s := range t.instrs[i].in {
 			if !slices.Contains(t.instrs[i].in[:k], s) {

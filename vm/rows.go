@@ -32,7 +32,7 @@ const widestRow = 1 << 13
 func fuseRows(u *unit) error {
 	t := u.tape
 	f := rowFuser{elementFuser{tape: t, uses: t.uses(), readers: t.readers()}}
-	var kept []instr
+	kept := make([]instr, 0, len(t.instrs))
 	for i := 0; i < len(t.instrs); {
 		members := f.run(i)
 		if len(members.list) < 2 {

@@ -149,7 +149,13 @@ func (t *tape) writers() []int {
 //	%6 = get(%5) {part=1}       →   the slot of that part
 func lower(u *unit) error {
 	nodes := graph.Reachable(u.roots...)
-	t := &tape{slots: make([]slot, 0, len(nodes)), instrs: make([]instr, 0, len(nodes))}
+	operators := 0
+	for _, n := range nodes {
+		if n.Def() != nil {
+			operators++
+		}
+	}
+	t := &tape{slots: make([]slot, 0, len(nodes)), instrs: make([]instr, 0, operators)}
 	u.tape = t
 	places := make([][]slotID, len(u.roots[0].Graph().Nodes())) // by node id; one for each part of a tuple
 	for _, n := range nodes {
