@@ -70,7 +70,7 @@ check-long: check
 
 ## race: the packages that start goroutines or share memory between them
 race:
-	$(GO) test -race -short ./graph/... ./vm/... ./internal/parallel/... ./nn/data/...
+	$(GO) test -race -short ./graph/... ./vm/... ./internal/parallel/... ./nn/data/... ./examples/serve
 
 ## portable: the kernels without assembly, chosen at run time and at build time
 # -count=1: the choice is made before a test starts, where the go command does not see it and would reuse a result.
