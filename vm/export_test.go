@@ -41,3 +41,23 @@ func ElementKernels(p *Program) (texts []string) {
 	}
 	return texts
 }
+
+// BreakLiveness makes the compiler's mistake of letting the values of a program die before they are read for the last time, as far
+// as they are read more than once, and reports whether there was one. p was compiled for this only.
+func BreakLiveness(p *Program) (broken bool) {
+	t := p.tape
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.kind != inArena || s.last >= len(t.instrs) || s.shares != noSlot {
+			continue
+		}
+		for k := s.first + 1; k < s.last; k++ {
+			for _, x := range t.instrs[k].in {
+				if t.base(x) == slotID(i) {
+					s.last, broken = k, true
+				}
+			}
+		}
+	}
+	return broken
+}

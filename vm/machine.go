@@ -24,6 +24,11 @@ type Machine struct {
 	// finds. What ops.AllowNonFinite marks is let pass. It is for finding mistakes: runs take several times as long.
 	CheckFinite bool
 
+	// PoisonDead overwrites every place in the machine's memory, with NaN where floats are kept, as soon as its value has been read
+	// for the last time. It is for finding mistakes in the compiler and in operators: results are the same bits with it, or a
+	// value was used that was not there any more.
+	PoisonDead bool
+
 	// Stdout is where ops.Print writes; nil means os.Stdout.
 	Stdout io.Writer
 
@@ -223,6 +228,10 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 	if err := m.enter(); err != nil {
 		return m.failed(err)
 	}
+	var dead poison
+	if m.PoisonDead {
+		dead.begin(m)
+	}
 	for m.at = m.hoisted; m.at < m.computed; m.at++ {
 		if done != nil {
 			select {
@@ -233,6 +242,9 @@ func (m *Machine) compute(ctx context.Context) (err error) {
 		}
 		if err := m.perform(m.at); err != nil {
 			return m.failed(err)
+		}
+		if m.PoisonDead {
+			dead.after(m, m.at)
 		}
 	}
 	return nil

@@ -109,6 +109,9 @@ func (r *randomGraph) step(spec vm.Spec) (*vm.Machine, *vm.State, error) {
 		}
 	}
 	m, err := vm.NewMachine(p, s)
+	if err == nil {
+		m.PoisonDead = true
+	}
 	return m, s, err
 }
 

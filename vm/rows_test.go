@@ -56,6 +56,7 @@ func TestRows(t *testing.T) {
 					t.Errorf("%s: %d instructions, %d without the pass\n%v", c.name, one.Len(), several.Len(), one)
 				}
 				m, plain := newMachine(t, one, newState(t, g)), newMachine(t, several, newState(t, g))
+				m.PoisonDead = true
 				for _, rows := range [][]int{{7, 5}, {1, 1}, {0, 4}, {700, 2}, {3, 9}} {
 					shape := append(slices.Clone(rows[:len(lead)]), width)
 					if lead[len(lead)-1] == 3 {

@@ -177,6 +177,7 @@ func TestRandomTapesAtRandomSizes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for round := range 8 {
+			m.PoisonDead = round%2 == 0
 			nn, kk := r.IntN(7), r.IntN(7)
 			if round%3 == 2 {
 				nn, kk = 3, 3
