@@ -10,8 +10,7 @@ import (
 
 // check says what is wrong with the options.
 func (o Options) check(t *Trainer) error {
-	rises, known := t.rises(o.monitor())
-	_ = rises
+	_, known := t.rises(o.monitor())
 	switch {
 	case o.Epochs < 0 || o.Steps < 0 || o.Patience < 0 || !(o.Converged >= 0) || !(o.MinDelta >= 0):
 		return graph.Errorf(graph.ErrValue, "Epochs %d, Steps %d, Patience %d, Converged %v, MinDelta %v: none may be below 0", o.Epochs, o.Steps, o.Patience, o.Converged, o.MinDelta)

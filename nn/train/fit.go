@@ -52,16 +52,16 @@ type Options struct {
 
 	Checkpoints Checkpoints // where the run is kept, and resumed from
 
-	Progress io.Writer // a bar on a terminal, elsewhere a line now and then; nil: nothing
-	OnStep   func(Step)
-	OnEpoch  func(Epoch)
+	Progress io.Writer   // a bar on a terminal, elsewhere a line now and then; nil: nothing
+	OnStep   func(Step)  // is called after each batch; nil: nothing is
+	OnEpoch  func(Epoch) // is called after each epoch, its validation included
 }
 
-// Step is a step of the optimiser that was just made.
+// Step is a batch that was just trained with: a step of the optimiser, or a part of one that is made of several batches.
 type Step struct {
 	Epoch, Batch int     // from 1
-	Step         int     // from 1, over all epochs
-	Loss         float64 // of the batch, before the step
+	Step         int     // how many steps there were, over all epochs
+	Loss         float64 // of the batch, by the parameters before its step
 	Rate         float64 // learning rate; NaN if the optimiser has none of its own
 }
 
