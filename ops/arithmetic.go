@@ -163,7 +163,17 @@ func init() {
 			func(dy, x, y *graph.Node) *graph.Node { return Neg(Mul(dy, Square(y))) }, 0.5, 3, nil},
 	})
 
-	// x + 0 is not among these: −0 + 0 is +0. Nor is x·0, which is NaN for an infinite x.
+	// Algebra that is not among these, because IEEE 754 does not have it:
+	//
+	//	x + 0 to x               −0 + 0 is +0
+	//	x·0 to 0, x − x to 0     NaN for an infinite x or NaN; −0 for x·0 with a negative x
+	//	x/x to 1                 NaN for 0, infinities and NaN
+	//	(a + b) − b to a         rounding, and b may absorb a; so may every other order of a sum
+	//	a·c + b·c to (a + b)·c   a + b may overflow or cancel where the products do not
+	//	x/c to x·(1/c)           1/c is rounded, unless c is a power of two
+	//	−(a − b) to b − a        for a = b the one is −0, the other +0
+	//
+	// What concerns exponentials and roots stands beside their rules.
 	rewrite(graph.Rule{
 		Name: "mul-one", Why: "x·1 is x", Root: MulDef,
 		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
