@@ -53,7 +53,7 @@ func SumRows[T Float](dst, x []T, rows, cols int) {
 // Column sums are taken in strips of rowStrip columns through three levels of running sums of rowFan rows each, so the
 // error grows like 3·rowFan·ε instead of rows·ε, in an order fixed by the shape.
 const (
-	rowStrip = 128
+	rowStrip = 1024 // so that rows are read in long pieces, while the sums stay in the nearest cache
 	rowFan   = 256
 )
 
