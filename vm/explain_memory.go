@@ -45,8 +45,8 @@ func (p *explainPage) memory(bytes, bound int) error {
 		}
 		end := min(l.last, len(p.t.instrs))
 		in := &p.t.instrs[l.first]
-		p.printf("<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"var(--%s)\" fill-opacity=\".75\"><title>%s: %s at %d, instructions %d to %d\n%s%s\n%s</title></rect>\n",
-			x(l.first), y(at+l.size), x(end+1)-x(l.first), y(at)-y(at+l.size), kind, name, bytesOf(l.size), at, l.first, end, what, p.t.operation(in), in.node.Pos().String())
+		p.printf("<rect data-line=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"var(--%s)\" fill-opacity=\".75\"><title>%s: %s at %d, instructions %d to %d\n%s%s\n%s</title></rect>\n",
+			in.node.Pos().String(), x(l.first), y(at+l.size), x(end+1)-x(l.first), y(at)-y(at+l.size), kind, name, bytesOf(l.size), at, l.first, end, what, p.t.operation(in), in.node.Pos().String())
 	}
 	for _, mark := range []struct {
 		at    int

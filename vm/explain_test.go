@@ -85,6 +85,9 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := strings.Count(page, "<rect "); n == 0 || n != strings.Count(page, "<rect data-line=\"explain_test.go:") {
+		t.Error("a place in memory does not say which line it belongs to, so that a click marks nothing elsewhere")
+	}
 	top := 0
 	for _, m := range regexp.MustCompile(`<title>\w+: (\d+) bytes at (\d+),`).FindAllStringSubmatch(page, -1) {
 		size, _ := strconv.Atoi(m[1])
