@@ -63,7 +63,7 @@ func (f *rowFuser) run(i int) (m rowMembers) {
 			}
 		}
 		width, ok := f.widthOf(m.lead, &in, made)
-		if !ok {
+		if !ok || len(shape) == len(m.lead) && in.worksAlongRows() {
 			break
 		}
 		m.list, m.width = append(m.list, in), max(m.width, width)
@@ -118,6 +118,12 @@ func (f *rowFuser) widthOf(lead graph.Shape, in *instr, made map[slotID]bool) (w
 		width = max(width, n)
 	}
 	return width, true
+}
+
+// worksAlongRows reports whether a member would compute something else if its values' last dimension were cut into blocks, as
+// happens to those that have one element for each row.
+func (in *instr) worksAlongRows() bool {
+	return in.kind != elementwiseInstr || in.elements.tail.node != nil || slices.Contains(in.elements.access, kernel.Row)
 }
 
 // isByRow reports whether operand k of a member, results counted behind the operands, has a row for each of the member's.
