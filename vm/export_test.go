@@ -1,6 +1,9 @@
 package vm
 
 import (
+	"math/rand/v2"
+	"slices"
+
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/internal/kernel"
 )
@@ -60,4 +63,19 @@ func BreakLiveness(p *Program) (broken bool) {
 		}
 	}
 	return broken
+}
+
+// RandomLives returns a function that places n lives of random sizes in time, and gives the bytes used: one in ten lasts for up to half
+// of the tape, the others for a few instructions.
+func RandomLives(n int) (place func() int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	lives := make([]life, n)
+	for i := range lives {
+		span := 1 + r.IntN(8)
+		if r.IntN(10) == 0 {
+			span = 1 + r.IntN(n/2)
+		}
+		lives[i] = life{size: alignment * (1 + r.IntN(4096)), first: i, last: min(i+span, n)}
+	}
+	return func() int { return placeInTime(slices.Clone(lives), n) }
 }
