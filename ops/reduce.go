@@ -93,6 +93,8 @@ func Axes(n *graph.Node) []int {
 		return attr.Axes
 	case axisAttr:
 		return []int{attr.Axis}
+	case scatterAttr:
+		return []int{attr.Axis}
 	}
 	return nil
 }
@@ -354,16 +356,6 @@ func init() {
 				}
 			}
 			return Reshape(n.In(0), n.Shape()...)
-		},
-	})
-	rewrite(graph.Rule{
-		Name: "sum-of-scatter", Why: "where each goes does not change the sum", Root: SumDef,
-		Rewrite: func(m *graph.Match, n *graph.Node) *graph.Node {
-			s := m.Op(n.In(0), ScatterAlongAxisDef)
-			if s == nil || !slices.Equal(Axes(n), []int{s.Attr().(scatterAttr).Axis}) {
-				return nil
-			}
-			return Sum(s.In(0), Axes(n)...)
 		},
 	})
 }

@@ -91,11 +91,6 @@ var ruleCases = map[string]struct {
 	"sum-of-one": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		return ops.Sum(ops.Reshape(x, -1, 1, 1), 1, 2), nil
 	}, -9, 9, []float64{inf, nan, 0}, nil, true},
-	"sum-of-scatter": {func(x *graph.Node) (*graph.Node, *graph.Node) {
-		column := ops.Reshape(x, -1, 1)
-		s := ops.ScatterAlongAxis(column, ops.Cast(ops.Greater(column, ops.Scalar(x, 0)), graph.Int64), 1, 3)
-		return ops.Sum(s, 1), s
-	}, -9, 9, []float64{inf, 3, 0}, nil, true},
 	"reshape-broadcast": {func(x *graph.Node) (*graph.Node, *graph.Node) {
 		b := ops.BroadcastTo(ops.Slice(x, 0, 0, 1), 3, 1)
 		return ops.Mul(x, ops.At(ops.Reshape(b, 1, -1), 1, 2)), b

@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 	if n := strings.Count(page, `<td class="bar">`); n != p.Len() {
 		t.Errorf("%d times for %d instructions", n, p.Len())
 	}
-	for _, want := range []string{"sum-of-scatter", "writes the state: in the commit phase a product would keep readers of the state waiting", "batch 100", "runs measured</dt><dd>3",
+	for _, want := range []string{"sum-of-one", "writes the state: in the commit phase a product would keep readers of the state waiting", "batch 100", "runs measured</dt><dd>3",
 		"explain_test.go:", "(gradient of "} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

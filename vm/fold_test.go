@@ -41,3 +41,24 @@ func TestWhatDependsOnNothingIsFolded(t *testing.T) {
 		t.Errorf("random numbers were folded:\n%v", key)
 	}
 }
+
+// A sum of what was scattered needs no scattering, but an index that is out of range stays an error.
+func TestSumOfWhatWasScattered(t *testing.T) {
+	g := graph.New()
+	x, at := g.Input("x", graph.Float64, graph.Symbol("n"), 1), g.Input("at", graph.Int64, graph.Symbol("n"), 1)
+	scattered := ops.ScatterAlongAxis(x, at, 1, 3)
+	for name, outputs := range map[string][]*graph.Node{"alone": {ops.Sum(scattered, 1)}, "beside another reader": {ops.Sum(scattered, 1), ops.Exp(scattered)}} {
+		p := compile(t, vm.Spec{Outputs: outputs})
+		m := newMachine(t, p, newState(t, g))
+		for _, index := range []int64{0, 9} {
+			where := graph.NewArray(graph.Int64, 1, 1)
+			where.SetAt(0, float64(index))
+			if err := m.FeedAll(vm.Feeds{x: graph.NewArray(graph.Float64, 1, 1), at: where}); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Run(t.Context()); (err != nil) != (index == 9) {
+				t.Errorf("%s, index %d: %v\n%v", name, index, err, p)
+			}
+		}
+	}
+}

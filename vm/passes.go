@@ -173,10 +173,33 @@ func eraseIdentities(u *unit) error {
 }
 
 // applyRules:  log(softmax(x))  →  logsoftmax(x),  and the other rows of the catalogue; and
-// add(x, broadcast(y))  →  add(x, y)
+// add(x, broadcast(y))  →  add(x, y),  and  sum(scatteralongaxis(x, i))  →  sum(x)
 func applyRules(u *unit) error {
-	u.rebuild(graph.Rebuild{Rules: rules, Replace: dropBroadcasts})
+	readers := map[*graph.Node]int{} // of what is scattered
+	for _, n := range graph.Reachable(u.roots...) {
+		for _, x := range n.Inputs() {
+			if x.Is(ops.ScatterAlongAxisDef) {
+				readers[x]++
+			}
+		}
+	}
+	u.rebuild(graph.Rebuild{Rules: rules, Replace: func(n *graph.Node, in []*graph.Node) *graph.Node {
+		if n.Is(ops.SumDef) && readers[n.In(0)] > 1 {
+			return sumOfScattered(n, in[0])
+		}
+		return dropBroadcasts(n, in)
+	}})
 	return nil
+}
+
+// sumOfScattered sums what was scattered along one axis before it is, for where each element goes does not change the sum. It is for
+// what has another reader too: that an index is out of range would not come up if nothing else were computed with it.
+func sumOfScattered(sum, scattered *graph.Node) *graph.Node {
+	axes := ops.Axes(sum)
+	if !scattered.Is(ops.ScatterAlongAxisDef) || !slices.Equal(axes, ops.Axes(scattered)) {
+		return nil
+	}
+	return ops.Sum(scattered.In(0), axes...)
 }
 
 // dropBroadcasts lets a pointwise operator repeat its operands itself, or its result be repeated in place of them.
