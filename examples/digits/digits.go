@@ -31,7 +31,7 @@ type network struct {
 func newNetwork(o options) (*network, error) {
 	// The model is an expression. Nothing is computed yet; the size of a batch stays a symbol.
 	g, batch := graph.New(), graph.Symbol("batch")
-	n := &network{pixels: g.Input("pixels", o.dtype, batch, 64)}
+	n := &network{pixels: g.Input("pixels", o.float(), batch, 64)}
 	digit := g.Input("digit", graph.Int64, batch)
 	model := nn.Sequential{
 		&nn.Linear{Out: 64}, nn.ReLU,

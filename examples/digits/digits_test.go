@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tapir-ml/tapir/examples/internal/program"
 	"github.com/tapir-ml/tapir/nn/data"
 	"gorgonia.org/tensor"
 )
@@ -25,7 +26,7 @@ import (
 // start runs the program and returns what it printed.
 func start(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = command(ctx, args, &out, &err)
+	code = newProgram(defaults()).Command(ctx, args, &out, &err)
 	return code, out.String(), err.String()
 }
 
@@ -88,7 +89,7 @@ func TestDigitsAreLearnt(t *testing.T) {
 	} {
 		folder := filepath.Join(t.TempDir(), "made", "for", "it")
 		code, stdout, stderr := start(context.Background(), append(args, "-out", folder)...)
-		if code != succeeded || stderr != "" {
+		if code != program.Succeeded || stderr != "" {
 			t.Fatalf("%v: exit code %d, %s", args, code, stderr)
 		}
 		if got := accuracyIn(t, stdout); got <= 0.9 {
@@ -107,7 +108,7 @@ func TestDigitsAreLearnt(t *testing.T) {
 // The defaults reach what is promised: a mean of 0.97 over 5 seeds. PyTorch's mean for this network is 0.978.
 func TestAccuracyOverSeeds(t *testing.T) {
 	code, stdout, stderr := start(context.Background(), "-seeds", "5")
-	if code != succeeded || stderr != "" {
+	if code != program.Succeeded || stderr != "" {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
 	found := regexp.MustCompile(`mean +test accuracy (\S+) ± \S+ over 5 seeds`).FindStringSubmatch(stdout)
@@ -123,10 +124,8 @@ func TestAccuracyOverSeeds(t *testing.T) {
 func TestSeedDecides(t *testing.T) {
 	losses := func(procs int, seed uint64) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		o, err := parse([]string{"-epochs", "2", "-seed", fmt.Sprint(seed)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := *defaults()
+		o.epochs, o.seed = 2, seed
 		d, err := load(o)
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +154,7 @@ func TestExplain(t *testing.T) {
 	folder := t.TempDir()
 	page := filepath.Join(folder, "page.html")
 	code, stdout, stderr := start(context.Background(), "-epochs", "1", "-out", folder, "-explain", page)
-	if code != succeeded || !strings.Contains(stdout, page) {
+	if code != program.Succeeded || !strings.Contains(stdout, page) {
 		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
 	text, err := os.ReadFile(page)
@@ -201,13 +200,13 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"fast"}, `"fast" is no flag`},
 	} {
 		code, stdout, stderr := start(context.Background(), c.args...)
-		if code != wrongUsage || stdout != "" || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "digits: ") {
+		if code != program.WrongUsage || stdout != "" || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "digits: ") {
 			t.Errorf("%v: exit code %d, printed %q, %q; want one line with %q", c.args, code, stdout, stderr, c.want)
 		}
 	}
 	for _, help := range []string{"-h", "--help"} {
 		code, stdout, stderr := start(context.Background(), help)
-		if code != succeeded || stderr != "" {
+		if code != program.Succeeded || stderr != "" {
 			t.Errorf("%s: exit code %d, %s", help, code, stderr)
 		}
 		for _, name := range []string{"-seed ", "-seeds ", "-epochs ", "-batch ", "-lr ", "-out ", "-dtype "} {
@@ -216,10 +215,7 @@ func TestWrongFlags(t *testing.T) {
 			}
 		}
 	}
-	o, err := parse(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := *defaults()
 	for _, v := range []any{o.epochs, o.batch, o.lr, o.seed, o.dtype, o.out} {
 		if !strings.Contains(usage, fmt.Sprintf("(default %v)", v)) {
 			t.Errorf("-h does not tell the default %v", v)
@@ -253,7 +249,7 @@ func TestInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		stdout := &canceller{word: c.word, cancel: cancel}
 		var stderr bytes.Buffer
-		if code := command(ctx, []string{"-epochs", "50", "-out", folder}, stdout, &stderr); code != interrupted || stderr.Len() > 0 {
+		if code := newProgram(defaults()).Command(ctx, []string{"-epochs", "50", "-out", folder}, stdout, &stderr); code != program.Interrupted || stderr.Len() > 0 {
 			t.Errorf("exit code %d, %s", code, &stderr)
 		}
 		if !strings.Contains(stdout.String(), c.want) {
@@ -269,14 +265,14 @@ func TestInterrupted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout := &canceller{word: "seed 2", cancel: cancel}
-	if code := command(ctx, []string{"-seeds", "1000000", "-epochs", "2"}, stdout, io.Discard); code != interrupted || !strings.Contains(stdout.String(), "over 2 seeds") {
+	if code := newProgram(defaults()).Command(ctx, []string{"-seeds", "1000000", "-epochs", "2"}, stdout, io.Discard); code != program.Interrupted || !strings.Contains(stdout.String(), "over 2 seeds") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
 }
 
 func TestTooLargeSteps(t *testing.T) {
 	code, _, stderr := start(context.Background(), "-lr", "1e30", "-epochs", "5", "-out", t.TempDir())
-	if code != failed || !strings.Contains(stderr, "try a smaller -lr") {
+	if code != program.Failed || !strings.Contains(stderr, "try a smaller -lr") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
@@ -302,7 +298,7 @@ func TestConfusion(t *testing.T) {
 
 // Whatever the number of mistakes, there is a picture.
 func TestMisreadPicture(t *testing.T) {
-	d, err := data.Digits(parsedDefaults(t).dtype)
+	d, err := data.Digits(defaults().float())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,13 +310,4 @@ func TestMisreadPicture(t *testing.T) {
 			t.Errorf("%d mistakes: shows %d, %v", n, got, err)
 		}
 	}
-}
-
-func parsedDefaults(t *testing.T) options {
-	t.Helper()
-	o, err := parse(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
 }

@@ -7,7 +7,7 @@ type sets struct{ train, validation, test *data.Set }
 
 // load splits the images and scales their pixels to 0…1 by the range that the training images have.
 func load(o options) (*sets, error) {
-	digits, err := data.Digits(o.dtype)
+	digits, err := data.Digits(o.float())
 	if err != nil {
 		return nil, err
 	}

@@ -3,60 +3,70 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
+	"github.com/tapir-ml/tapir/examples/internal/program"
 	"github.com/tapir-ml/tapir/graph"
-	"github.com/tapir-ml/tapir/nn/train"
 	"github.com/tapir-ml/tapir/vm"
 )
 
-// The exit codes.
-const (
-	succeeded   = 0
-	failed      = 1
-	wrongUsage  = 2
-	interrupted = 130 // as shells count a program that Ctrl-C ended
-)
+func main() { newProgram(defaults()).Main() }
 
-func main() {
-	ctx, _ := train.Interruptible(context.Background())
-	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
+// options are the values of the flags.
+type options struct {
+	seed          uint64
+	seeds         int
+	epochs, batch int
+	lr            float64
+	dtype         string
+	out, explain  string
 }
 
-// command is the program: it returns the exit code.
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
-		return succeeded
+func defaults() *options {
+	return &options{seed: 1, epochs: 60, batch: 32, lr: 0.003, dtype: graph.Float32.String(), out: "digits-out"}
+}
+
+// float is the element type that -dtype names.
+func (o *options) float() graph.DType {
+	if o.dtype == graph.Float64.String() {
+		return graph.Float64
 	}
-	if err == nil && o.seeds == 0 {
-		err = makeFolder(&o.out)
+	return graph.Float32
+}
+
+func newProgram(o *options) program.Program {
+	return program.Program{
+		Name: "digits", Usage: usage, Out: &o.out,
+		Flags: func(f *program.Flags) {
+			f.Count(&o.epochs, "epochs")
+			f.Count(&o.batch, "batch")
+			f.Positive(&o.lr, "lr")
+			f.Seed(&o.seed, "seed")
+			f.Count(&o.seeds, "seeds")
+			f.Choice(&o.dtype, "dtype", graph.Float32.String(), graph.Float64.String())
+			f.Text(&o.explain, "explain")
+		},
+		Check: func(f *program.Flags) error {
+			if o.seeds == 0 {
+				return nil
+			}
+			if f.Given("out") || f.Given("explain") {
+				return errors.New("-seeds draws no pictures, so it does not go with -out or -explain")
+			}
+			o.out = ""
+			return nil
+		},
+		Run: func(ctx context.Context, stdout io.Writer) error {
+			if o.seeds > 0 {
+				return overSeeds(ctx, *o, stdout)
+			}
+			return once(ctx, *o, stdout)
+		},
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "digits:", err)
-		return wrongUsage
-	}
-	if o.seeds > 0 {
-		err = overSeeds(ctx, o, stdout)
-	} else {
-		err = once(ctx, o, stdout)
-	}
-	switch {
-	case err != nil:
-		fmt.Fprintln(stderr, "digits:", err)
-		return failed
-	case ctx.Err() != nil:
-		return interrupted
-	}
-	return succeeded
 }
 
 // once trains one network and shows all there is to see of it.
@@ -178,90 +188,3 @@ usage: go run ./examples/digits [flags]
 
 Ctrl-C stops the training and shows what was reached.
 `
-
-// options are the values of the flags.
-type options struct {
-	seed, seeds   uint64
-	epochs, batch int
-	lr            float64
-	dtype         graph.DType
-	out, explain  string
-}
-
-// parse reads the flags. The error fits on one line.
-func parse(args []string) (options, error) {
-	o := options{seed: 1, epochs: 60, batch: 32, lr: 0.003, dtype: graph.Float32, out: "digits-out"}
-	fs := flag.NewFlagSet("digits", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // the caller prints the error
-	count := func(v *int) func(string) error {
-		return func(s string) (err error) {
-			if *v, err = strconv.Atoi(s); err != nil || *v < 1 {
-				return errors.New("want a whole number from 1 up")
-			}
-			return nil
-		}
-	}
-	fs.Func("epochs", "", count(&o.epochs))
-	fs.Func("batch", "", count(&o.batch))
-	fs.Func("lr", "", func(s string) (err error) {
-		if o.lr, err = strconv.ParseFloat(s, 64); err != nil || !(o.lr > 0) || math.IsInf(o.lr, 0) {
-			return errors.New("want a number above 0, such as 0.003")
-		}
-		return nil
-	})
-	fs.Func("seed", "", func(s string) (err error) {
-		if o.seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			return errors.New("want a whole number from 0 up")
-		}
-		return nil
-	})
-	fs.Func("seeds", "", func(s string) (err error) {
-		if o.seeds, err = strconv.ParseUint(s, 10, 32); err != nil || o.seeds < 1 {
-			return errors.New("want a whole number from 1 up")
-		}
-		return nil
-	})
-	fs.Func("dtype", "", func(s string) error {
-		for _, o.dtype = range []graph.DType{graph.Float32, graph.Float64} {
-			if o.dtype.String() == s {
-				return nil
-			}
-		}
-		return errors.New("want float32 or float64")
-	})
-	fs.StringVar(&o.out, "out", o.out, "")
-	fs.StringVar(&o.explain, "explain", "", "")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	out := false
-	fs.Visit(func(f *flag.Flag) { out = out || f.Name == "out" })
-	switch {
-	case fs.NArg() > 0:
-		return o, fmt.Errorf("%q is no flag; -h lists them", fs.Arg(0))
-	case (out || o.explain != "") && o.seeds > 0:
-		return o, errors.New("-seeds draws no pictures, so it does not go with -out or -explain")
-	case o.out == "":
-		return o, errors.New("-out names no folder")
-	}
-	return o, nil
-}
-
-// makeFolder makes the folder, makes its path absolute, and makes sure that files can be written there.
-func makeFolder(folder *string) error {
-	path, err := filepath.Abs(*folder)
-	if err == nil {
-		err = os.MkdirAll(path, 0o755)
-	}
-	if err == nil {
-		var f *os.File
-		if f, err = os.CreateTemp(path, ".writable-*"); err == nil {
-			err = errors.Join(f.Close(), os.Remove(f.Name()))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("-out %s: cannot write there: %w", *folder, err)
-	}
-	*folder = path
-	return nil
-}

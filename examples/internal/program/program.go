@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -33,6 +35,9 @@ type Program struct {
 	// Out, where it is not nil, is the folder for what the program writes: it is made, and tried, before Run starts.
 	Out *string
 
+	// Check, where it is not nil, says what flags do not go together. It may empty *Out, so that no folder is made.
+	Check func(*Flags) error
+
 	Run func(ctx context.Context, stdout io.Writer) error
 }
 
@@ -50,7 +55,7 @@ func (p Program) Command(ctx context.Context, args []string, stdout, stderr io.W
 		fmt.Fprint(stdout, p.Usage)
 		return Succeeded
 	}
-	if err == nil && p.Out != nil {
+	if err == nil && p.Out != nil && *p.Out != "" {
 		err = makeFolder(p.Out)
 	}
 	if err != nil {
@@ -87,6 +92,9 @@ func (p Program) parse(args []string) error {
 	if p.Out != nil && *p.Out == "" {
 		return errors.New("-out names no folder")
 	}
+	if p.Check != nil {
+		return p.Check(f)
+	}
 	return nil
 }
 
@@ -121,6 +129,23 @@ func (f *Flags) Positive(v *float64, name string) {
 		}
 		return nil
 	})
+}
+
+// Choice is one of several words.
+func (f *Flags) Choice(v *string, name string, words ...string) {
+	f.set.Func(name, "", func(s string) error {
+		if !slices.Contains(words, s) {
+			return errors.New("want " + strings.Join(words, " or "))
+		}
+		*v = s
+		return nil
+	})
+}
+
+// Given reports whether a flag was on the command line.
+func (f *Flags) Given(name string) (given bool) {
+	f.set.Visit(func(one *flag.Flag) { given = given || one.Name == name })
+	return given
 }
 
 // Text is any text.

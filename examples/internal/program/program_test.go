@@ -33,13 +33,15 @@ func TestCommand(t *testing.T) {
 		{args: []string{"-seed", "-1"}, code: WrongUsage, stderr: "demo: invalid value \"-1\" for flag -seed: want a whole number from 0 up\n"},
 		{args: []string{"-x", "NaN"}, code: WrongUsage, stderr: "demo: invalid value \"NaN\" for flag -x: want a number above 0\n"},
 		{args: []string{"-x", "inf"}, code: WrongUsage, stderr: "demo: invalid value \"inf\" for flag -x: want a number above 0\n"},
+		{args: []string{"-pick", "c"}, code: WrongUsage, stderr: "demo: invalid value \"c\" for flag -pick: want a or b\n"},
+		{args: []string{"-pick", "b", "-on"}, code: WrongUsage, stderr: "demo: -on does not go with -pick\n"},
 		{args: []string{"more"}, code: WrongUsage, stderr: "demo: \"more\" is no flag; -h lists them\n"},
 		{args: []string{"-out", ""}, code: WrongUsage, stderr: "demo: -out names no folder\n"},
 		{args: []string{"-out", out}, run: errors.New("no luck"), code: Failed, stdout: "7 3 0.5 words false", stderr: "demo: no luck\n"},
 		{args: []string{"-out", out}, ctx: stopped, code: Interrupted, stdout: "7 3 0.5 words falseInterrupted.\n"},
 		{args: []string{"-out", out}, ctx: stopped, run: fmt.Errorf("step 3: %w", context.Canceled), code: Interrupted, stdout: "7 3 0.5 words falseInterrupted.\n"},
 	} {
-		n, seed, x, text, on, folder := 7, uint64(3), 0.5, "words", false, "demo-out"
+		n, seed, x, text, on, folder, pick := 7, uint64(3), 0.5, "words", false, "demo-out", "a"
 		p := Program{Name: "demo", Usage: "usage: demo\n", Out: &folder,
 			Flags: func(f *Flags) {
 				f.Count(&n, "n")
@@ -47,6 +49,13 @@ func TestCommand(t *testing.T) {
 				f.Positive(&x, "x")
 				f.Text(&text, "text")
 				f.Switch(&on, "on")
+				f.Choice(&pick, "pick", "a", "b")
+			},
+			Check: func(f *Flags) error {
+				if on && f.Given("pick") {
+					return errors.New("-on does not go with -pick")
+				}
+				return nil
 			},
 			Run: func(_ context.Context, w io.Writer) error {
 				fmt.Fprint(w, n, " ", seed, " ", x, " ", text, " ", on)
