@@ -31,6 +31,7 @@ var library = struct {
 		"github.com/tapir-ml/tapir/nn":                 true,
 		"github.com/tapir-ml/tapir/nn/initializers":    true,
 		"github.com/tapir-ml/tapir/nn/optim":           true,
+		"github.com/tapir-ml/tapir/nn/train":           true,
 		"github.com/tapir-ml/tapir/vm":                 true,
 		"github.com/tapir-ml/tapir/vm/reference":       true,
 		"runtime":                                      true,

@@ -34,7 +34,7 @@ type Spec struct {
 	Watch []*graph.Node
 
 	// Updates say what the state becomes when a step commits. All values are computed from the state before the step. Programs
-	// for training also commit what graph.Assign recorded for the variables they depend on.
+	// for training also commit what Graph.Assign recorded for the variables they depend on.
 	Updates []graph.Update
 
 	// Mode resolves ops.ByMode.

@@ -26,10 +26,55 @@ func (m *Machine) checkFinite() error {
 	switch {
 	case errors.As(err, &found):
 		return m.failed(graph.Locate(found.err, found.node))
+	case err != nil && m.brought() != nil:
+		return m.failed(m.brought())
 	case err != nil: // the replay itself failed, which it must not
 		return m.failed(graph.Errorf(graph.ErrValue, "computed a number that is not finite; looking for its origin failed: %v", err))
 	}
+	if err := m.brought(); err != nil {
+		return m.failed(err)
+	}
 	return nil // all are marked as meant
+}
+
+// roots are the user's nodes that the program computes.
+func (p *Program) roots() []*graph.Node {
+	roots := append([]*graph.Node(nil), p.outputs...)
+	for _, up := range p.updates {
+		roots = append(roots, up.Value)
+	}
+	return roots
+}
+
+// mayBeNonFinite are the nodes that ops.AllowNonFinite marks.
+func (p *Program) mayBeNonFinite() map[*graph.Node]bool {
+	allowed := map[*graph.Node]bool{}
+	for _, n := range graph.Reachable(p.roots()...) {
+		if n.Is(ops.AllowNonFiniteDef) {
+			allowed[n], allowed[n.In(0)] = true, true
+		}
+	}
+	return allowed
+}
+
+// brought finds what was not finite before anything was computed: a feed or a state.
+func (m *Machine) brought() error {
+	allowed := m.program.mayBeNonFinite()
+	for i, n := range m.program.feeds {
+		if a := m.feeds[i].array; firstNonFinite(a) >= 0 && !allowed[n] {
+			k := firstNonFinite(a)
+			return graph.Locate(graph.Errorf(graph.ErrFeed, "was fed %v at element %d of %v", a.At(k), k, a.Shape), n)
+		}
+	}
+	m.state.mu.RLock()
+	defer m.state.mu.RUnlock()
+	for _, n := range m.program.states {
+		if a := m.state.values[n.Name()]; firstNonFinite(a) >= 0 && !allowed[n] {
+			k := firstNonFinite(a)
+			return graph.Locate(graph.Errorf(graph.ErrValue, "the state %s is %v at element %d of %v already; an earlier step, without CheckFinite, made it so", n.Name(), a.At(k), k, a.Shape), n)
+		}
+	}
+	return nil
 }
 
 // lookAt remembers the first instruction that has a result that is not finite.
@@ -94,16 +139,7 @@ func (m *Machine) replay() error {
 		env.State[n.Name()] = clone(m.state.values[n.Name()])
 	}
 	m.state.mu.RUnlock()
-	roots := append([]*graph.Node(nil), p.outputs...)
-	for _, up := range p.updates {
-		roots = append(roots, up.Value)
-	}
-	allowed := map[*graph.Node]bool{}
-	for _, n := range graph.Reachable(roots...) {
-		if n.Is(ops.AllowNonFiniteDef) {
-			allowed[n], allowed[n.In(0)] = true, true
-		}
-	}
+	roots, allowed := p.roots(), p.mayBeNonFinite()
 	env.Visit = func(n *graph.Node, in, out []graph.Array) error {
 		for _, a := range in {
 			if firstNonFinite(a) >= 0 {

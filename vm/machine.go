@@ -200,6 +200,11 @@ func (m *Machine) Run(ctx context.Context) error {
 		defer m.state.writer.Unlock()
 	}
 	if err := m.compute(ctx); err != nil {
+		if m.CheckFinite && m.suspect >= 0 { // why an assertion failed, for one
+			if found := m.checkFinite(); found != nil {
+				return found
+			}
+		}
 		return err
 	}
 	if m.CheckFinite {

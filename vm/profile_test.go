@@ -110,6 +110,42 @@ func TestCheckFinite(t *testing.T) {
 }
 
 // What would be committed is looked at before it is.
+// What was not finite before anything was computed is named too, and nothing is committed; and why an assertion failed.
+func TestCheckFiniteLooksAtFeedsAndStates(t *testing.T) {
+	nan := math.NaN()
+	for name, c := range map[string]struct {
+		weight, fed float64
+		assert      bool
+		want        string
+	}{
+		"a feed":          {1, nan, false, "x: was fed NaN at element 1 of [3]"},
+		"a state":         {nan, 1, false, "the state w is NaN at element 0 of [3] already"},
+		"under assertion": {1, nan, true, "x: was fed NaN at element 1 of [3]"},
+		"made under one":  {1, -1, true, "log(mul(w, x)): is NaN at element 1"},
+	} {
+		g := graph.New()
+		w, x := g.Param("w", graph.Float64, graph.Full(1), 3), g.Input("x", graph.Float64, 3)
+		loss := ops.Sum(ops.Log(ops.Mul(w, x)))
+		if c.assert {
+			loss = ops.Assert(ops.IsFinite(loss), loss, "not finite")
+		}
+		s := newState(t, g)
+		if err := s.Set("w", []float64{c.weight, 1, 1}); err != nil {
+			t.Fatal(err)
+		}
+		m := newMachine(t, compile(t, vm.Spec{Outputs: []*graph.Node{loss}, Updates: optim.SGD{LR: 0.5}.Updates([]*graph.Node{w}, autodiff.Grad(loss, w)), Mode: vm.Train}), s)
+		m.CheckFinite = true
+		feed(t, m, x, []float64{1, c.fed, 4})
+		before := s.Version()
+		if err := m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if s.Version() != before {
+			t.Errorf("%s: the step was committed", name)
+		}
+	}
+}
+
 func TestCheckFiniteBeforeTheCommit(t *testing.T) {
 	g := graph.New()
 	w := g.Param("w", graph.Float64, graph.Full(2), 3)

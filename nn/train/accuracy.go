@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/tapir-ml/tapir/graph"
 	"gorgonia.org/tensor"
@@ -25,6 +26,9 @@ func labelled(output, target *tensor.Dense) (scores, labels graph.Array, rows, c
 	}
 	if err == nil {
 		for i := range rows {
+			if v := y.At(i); v != math.Trunc(v) {
+				return o, y, 0, 0, graph.Errorf(graph.ErrValue, "the target %v is no label; a regression has the metrics MAE, RMSE and R2", v)
+			}
 			if label := int(y.At(i)); label < 0 || label >= max(columns, 2) {
 				return o, y, 0, 0, graph.Errorf(graph.ErrValue, "label %d; outputs of %d classes have labels from 0 to %d", label, max(columns, 2), max(columns, 2)-1)
 			}
@@ -50,7 +54,8 @@ func answer(scores graph.Array, row, columns int) int {
 	return best
 }
 
-// Accuracy is the share of examples whose answer is right.
+// Accuracy is the share of examples whose answer is right. The output has a column for each class, of which the largest is the answer;
+// or one column, or none, for two classes, where a logit above 0 is class 1. Targets are labels from 0 up, (batch).
 func Accuracy() Metric { return rate("accuracy", answerIs) }
 
 func answerIs(scores graph.Array, row, columns, label int) bool {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
+	"reflect"
+	"strings"
 	"syscall"
 	"time"
 
@@ -80,8 +81,12 @@ var ErrDiverged = errors.New("the loss is not finite")
 // o.Checkpoints has a checkpoint, it goes on from there, and the state becomes that of the checkpoint.
 //
 // When ctx ends, the step under way is finished and a checkpoint written; the error then is ctx's, and says how to resume. With
-// an error the result, if it is not nil, is what was reached before.
+// an error the result, if it is not nil, is what was reached before. A step whose loss is NaN or infinite is not made: the error is
+// of the kind ErrDiverged, and the parameters are as they were before that step.
 func (t *Trainer) Fit(ctx context.Context, batches Source, o Options) (*Result, error) {
+	if v := reflect.ValueOf(batches); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, graph.Errorf(graph.ErrValue, "no batches: the Source is nil; data.NewBatches makes one")
+	}
 	if err := o.check(t); err != nil {
 		return nil, err
 	}
@@ -181,6 +186,10 @@ func (r *run) train(batch *data.Set) error {
 		return err
 	}
 	if err := t.run(ctx, t.batch, batch.X, batch.Y); err != nil {
+		if strings.Contains(err.Error(), notFinite) {
+			return graph.Errorf(ErrDiverged, "%s in batch %d of epoch %d, so that step was not made: the steps before it were too large (try a smaller learning rate), or what is fed has such values; Trainer.Machine().CheckFinite = true finds out where they come from",
+				notFinite, r.batch+1, r.epoch)
+		}
 		return err
 	}
 	if r.batch++; t.step == nil {
@@ -197,9 +206,6 @@ func (r *run) train(batch *data.Set) error {
 	loss, err := t.add(t.batch, r.sums, batch)
 	if err != nil {
 		return err
-	}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return graph.Errorf(ErrDiverged, "the loss is %v in batch %d of epoch %d: the steps are too large (try a smaller learning rate), or what is fed has such values", loss, r.batch, r.epoch)
 	}
 	now := Step{Epoch: r.epoch, Batch: r.batch, Step: r.step, Loss: loss, Rate: r.rate}
 	r.progress.step(now, batch.Len())

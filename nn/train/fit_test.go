@@ -469,6 +469,50 @@ func TestDiverges(t *testing.T) {
 	}
 }
 
+// A step whose loss is not finite is not made, so the model is of use again once the data are mended.
+func TestWhatDivergesIsNotCommitted(t *testing.T) {
+	task, set := regression(func(*train.Task) {})
+	trainer := newTrainer(t, task)
+	x := set.X.Data().([]float64)
+	good := x[3]
+	x[3] = math.NaN()
+	if _, err := trainer.Fit(background, batchesOf(t, set, set.Len()), train.Options{Epochs: 1}); !errors.Is(err, train.ErrDiverged) {
+		t.Fatalf("%v", err)
+	}
+	for name, v := range trainer.State.Snapshot() {
+		if f, ok := v.Data().([]float64); ok && slices.ContainsFunc(f, func(v float64) bool { return math.IsNaN(v) }) {
+			t.Errorf("%s is %v", name, f)
+		}
+	}
+	trainer.Machine().CheckFinite = true
+	if _, err := trainer.Fit(background, batchesOf(t, set, set.Len()), train.Options{Epochs: 1}); err == nil || !strings.Contains(err.Error(), "x: was fed NaN at element ") {
+		t.Errorf("with CheckFinite: %v", err)
+	}
+	x[3] = good
+	if _, err := trainer.Fit(background, batchesOf(t, set, 10), train.Options{Epochs: 2}); err != nil {
+		t.Errorf("with mended data: %v", err)
+	}
+}
+
+// What cannot work is said before anything runs, with the user's line.
+func TestNoSource(t *testing.T) {
+	task, set := regression(func(task *train.Task) { task.Metrics = []train.Metric{train.Accuracy()} })
+	trainer := newTrainer(t, task)
+	var none *data.Batches
+	for _, source := range []train.Source{nil, none} {
+		if _, err := trainer.Fit(background, source, train.Options{Epochs: 1}); err == nil || !strings.Contains(err.Error(), "data.NewBatches makes one") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := trainer.EvalOnly(background, set); err == nil || !strings.Contains(err.Error(), "is no label; a regression has the metrics MAE, RMSE and R2") {
+		t.Errorf("accuracy of a regression: %v", err)
+	}
+	unfit := classifier(func(task *train.Task) { task.Loss = task.Output })
+	if _, err := train.New(unfit, 1); err == nil || !strings.Contains(err.Error(), "fit_test.go:") {
+		t.Errorf("%v does not name this file", err)
+	}
+}
+
 // empty deals nothing.
 type empty struct{}
 

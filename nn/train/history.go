@@ -159,10 +159,18 @@ func (h *History) describe(e Epoch) string {
 			if i == 1 && j == 0 {
 				name = "validation"
 			}
-			words = append(words, fmt.Sprintf("%s %.4f", name, kind[h.Names[j]]))
+			words = append(words, name+" "+short(kind[h.Names[j]]))
 		}
 	}
 	return strings.Join(words, "  ")
+}
+
+// short prints a number with four decimals, or where that says nothing of it with four digits.
+func short(v float64) string {
+	if size := math.Abs(v); size != 0 && (size < 0.001 || size >= 1e5) {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprintf("%.4f", v)
 }
 
 // Verdict says in words what the curves of the losses show: over- or underfitting, or neither. It is a rule of thumb, and ""
@@ -193,6 +201,9 @@ func (h *History) Verdict() string {
 		case n-1-best >= 2 && end > low+0.1*math.Abs(low) && last < training[best]:
 			return fmt.Sprintf("Overfitting: since epoch %d the validation loss rose from %.4g to %.4g while the training loss fell from %.4g to %.4g. Stop there (Options.Patience), regularise (dropout, weight decay), or find more examples.",
 				best+1, low, end, training[best], last)
+		case stillFalls && n-1-best >= 2 && end > low+0.02*math.Abs(low) && last < training[best]:
+			return fmt.Sprintf("At the edge of overfitting: the training loss still falls, but the validation loss was least in epoch %d, %.4g, and is %.4g now. More epochs will not help (Options.Patience stops in time).",
+				best+1, low, end)
 		case fell >= 0.2 && !stillFalls && end > 2*last && end-last > 0.1*math.Abs(first-last):
 			return fmt.Sprintf("Overfitting: the validation loss stays at %.4g, the training loss is down at %.4g. Regularise (dropout, weight decay), or find more examples.", end, last)
 		}

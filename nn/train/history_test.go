@@ -66,6 +66,7 @@ func TestVerdict(t *testing.T) {
 		{"a valley", curves(40, decay(2, 0.01, 0.3), valley), "Overfitting", "since epoch 11"},
 		{"a gap", curves(60, decay(2, 0.01, 0.5), decay(2, 0.9, 0.5)), "Overfitting", "stays at 0.9"},
 		{"flat", curves(30, decay(2.3, 2.2, 0.3), decay(2.3, 2.25, 0.3)), "Underfitting", "from 2.3 to 2.2"},
+		{"at the edge", curves(20, decay(2.3, 0, 0.05), func(x float64) float64 { return 1 + 0.0006*(x-12)*(x-12) }), "At the edge of overfitting", "least in epoch 13"},
 		{"falling", curves(20, decay(2.3, 0, 0.05), decay(2.3, 0, 0.04)), "Still learning", "More epochs"},
 		{"settled", curves(50, decay(2.3, 0.1, 0.5), decay(2.3, 0.12, 0.5)), "A good fit", "validation loss 0.12"},
 		{"without validation", curves(50, decay(2.3, 0.1, 0.5), nil), "The training loss has settled", "validation set"},

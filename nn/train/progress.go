@@ -65,7 +65,7 @@ func (p *progress) step(s Step, examples int) {
 	case p.bar != nil:
 		_ = p.bar.Set(p.done) // a terminal that went away is no reason to stop
 	case time.Since(p.spoke) > time.Minute:
-		p.say(fmt.Sprintf("epoch %s  batch %d  loss %.4f  %s", p.number(s.Epoch), s.Batch, s.Loss, p.pace()))
+		p.say(fmt.Sprintf("epoch %s  batch %d  loss %s  %s", p.number(s.Epoch), s.Batch, short(s.Loss), p.pace()))
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *progress) epoch(r *run, e Epoch) {
 	if p.bar != nil {
 		p.bar.Describe(fit(p.w, line,
 			fmt.Sprintf("epoch %s  %s", p.number(e.Epoch), r.history.describe(e)),
-			fmt.Sprintf("%s loss %.3f ETA %v", p.number(e.Epoch), r.options.monitored(e), p.left()),
+			fmt.Sprintf("%s loss %s ETA %v", p.number(e.Epoch), short(r.options.monitored(e)), p.left()),
 			p.number(e.Epoch)))
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/tapir-ml/tapir/autodiff"
 	"github.com/tapir-ml/tapir/graph"
 	"github.com/tapir-ml/tapir/nn/optim"
+	"github.com/tapir-ml/tapir/ops"
 	"github.com/tapir-ml/tapir/vm"
 )
 
@@ -47,7 +48,8 @@ type Trainer struct {
 
 	task   Task
 	params []*graph.Node
-	lr     string // the variable that holds the learning rate; "" if there are none or several
+	finite *graph.Node // the loss, which lets a step fail if it is not finite
+	lr     string      // the variable that holds the learning rate; "" if there are none or several
 
 	batch     *vm.Machine // the loss of a batch and its gradient, and the optimiser's step unless gradients are summed
 	step      *vm.Machine // the optimiser's step by the sums; nil unless gradients are summed
@@ -88,8 +90,11 @@ func New(task Task, seed uint64) (*Trainer, error) {
 		return updates
 	})
 	grads := autodiff.Grad(task.Loss, t.params...)
+	if t.finite = task.Loss; task.Loss.Err() == nil && task.Loss.Shape().Rank() == 0 && task.Loss.DType().IsFloat() {
+		t.finite = ops.Assert(ops.IsFinite(task.Loss), task.Loss, notFinite)
+	}
 	programs := []program{
-		{vm.Spec{Outputs: t.outputs(len(task.Metrics) > 0), Mode: vm.Train, Explain: task.Explain}, &t.batch},
+		{vm.Spec{Outputs: append([]*graph.Node{t.finite}, t.outputs(len(task.Metrics) > 0)...), Mode: vm.Train, Explain: task.Explain}, &t.batch},
 		{vm.Spec{Outputs: t.outputs(true)}, &t.evaluate},
 		{vm.Spec{Outputs: []*graph.Node{task.Output}}, &t.predictor},
 	}
@@ -129,6 +134,9 @@ func New(task Task, seed uint64) (*Trainer, error) {
 	}
 	return t, nil
 }
+
+// notFinite is what a step says that is not made because of its loss.
+const notFinite = "the loss is not finite"
 
 // Machine returns the machine that trains: to measure it (StartProfile), to print its program, to limit its Workers, or to let
 // it find the operator that first made a NaN (CheckFinite).

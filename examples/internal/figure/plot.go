@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 
+	curves "github.com/tapir-ml/tapir/nn/train/plot"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -48,6 +49,7 @@ func New(title, x, y string) *Plot {
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{0xE6}, color.Gray{0xE6}
 	p.Add(grid)
+	p.X.Tick.Marker, p.Y.Tick.Marker = curves.RoundTicks{}, curves.RoundTicks{}
 	return &Plot{Plot: p}
 }
 

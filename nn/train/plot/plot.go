@@ -152,6 +152,7 @@ func chart(c *train.Chart) (*plot.Plot, error) {
 		}
 	}
 	p.Y.Max += (p.Y.Max - p.Y.Min) / 20 // with no label at the very top the plots stay level
+	p.X.Tick.Marker, p.Y.Tick.Marker = RoundTicks{}, RoundTicks{}
 	if whole(c.Lines) {
 		p.X.Tick.Marker = wholeTicks{}
 	}
