@@ -152,7 +152,7 @@ func (g *Gemm[T]) plan() plan {
 	most := maxDepth
 	if p.dots {
 		most = g.K
-	} else if p.packB && g.M <= 3 {
+	} else if p.packB && g.M <= at.wideRows {
 		most = at.wideDepth
 	} else if !p.swap && !p.packB && g.Packed == nil && g.M > at.tileRows && low == 0 {
 		most = directDepth
