@@ -292,7 +292,7 @@ func TestMinMax(t *testing.T) {
 	}
 	for name, bad := range map[string]*tensor.Dense{
 		"a NaN":    tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float64{1, math.NaN()})),
-		"a vector": tensor.New(tensor.WithShape(2), tensor.WithBacking([]float64{1, 2})),
+		"labels":   tensor.New(tensor.WithShape(2), tensor.WithBacking([]int64{1, 2})),
 		"integers": tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]int64{1, 2})),
 		"nil":      nil,
 	} {

@@ -46,7 +46,15 @@ func (m *MinMax) Invert(x *tensor.Dense) (*tensor.Dense, error) {
 }
 
 // ApplyTo scales the examples of sets: each gets an X of its own, as Apply makes it. Where it fails, no set is changed.
-func (m *MinMax) ApplyTo(sets ...*Set) error { return m.affine().applyTo(sets) }
+func (m *MinMax) ApplyTo(sets ...*Set) error {
+	return m.affine().applyTo(sets, func(s *Set) **tensor.Dense { return &s.X })
+}
+
+// ApplyToTargets scales the targets of a regression: each set gets a Y of its own. Fit m to the targets of the training split, and
+// bring predictions back to their units by Invert.
+func (m *MinMax) ApplyToTargets(sets ...*Set) error {
+	return m.affine().applyTo(sets, func(s *Set) **tensor.Dense { return &s.Y })
+}
 
 func (m *MinMax) affine() affine {
 	extent := make([]float64, min(len(m.High), len(m.Low)))
@@ -101,7 +109,15 @@ func (s *Standard) Invert(x *tensor.Dense) (*tensor.Dense, error) {
 }
 
 // ApplyTo scales the examples of sets: each gets an X of its own, as Apply makes it. Where it fails, no set is changed.
-func (s *Standard) ApplyTo(sets ...*Set) error { return affine{s.Mean, s.Deviation}.applyTo(sets) }
+func (s *Standard) ApplyTo(sets ...*Set) error {
+	return affine{s.Mean, s.Deviation}.applyTo(sets, func(s *Set) **tensor.Dense { return &s.X })
+}
+
+// ApplyToTargets scales the targets of a regression: each set gets a Y of its own. Fit s to the targets of the training split, and
+// bring predictions back to their units by Invert.
+func (s *Standard) ApplyToTargets(sets ...*Set) error {
+	return affine{s.Mean, s.Deviation}.applyTo(sets, func(s *Set) **tensor.Dense { return &s.Y })
+}
 
 // affine is what both scalings do: (v − origin)/extent, for each feature or for all alike.
 type affine struct{ origin, extent []float64 }
@@ -114,19 +130,20 @@ func (f affine) invert(x *tensor.Dense) (*tensor.Dense, error) {
 	return f.each(x, func(v, origin, extent float64) float64 { return v*extent + origin })
 }
 
-func (f affine) applyTo(sets []*Set) error {
+// applyTo scales one of the tensors of each set.
+func (f affine) applyTo(sets []*Set, of func(s *Set) **tensor.Dense) error {
 	scaled := make([]*tensor.Dense, len(sets))
 	for i, s := range sets {
 		if s == nil {
 			return graph.Errorf(graph.ErrValue, "set %d is nil", i)
 		}
 		var err error
-		if scaled[i], err = f.apply(s.X); err != nil {
+		if scaled[i], err = f.apply(*of(s)); err != nil {
 			return err
 		}
 	}
 	for i, s := range sets {
-		s.X = scaled[i]
+		*of(s) = scaled[i]
 	}
 	return nil
 }
@@ -178,8 +195,8 @@ func featuresOf(x *tensor.Dense) (graph.Array, int, error) {
 	if err != nil {
 		return a, 0, err
 	}
-	if !a.DType.IsFloat() || len(a.Shape) < 2 {
-		return a, 0, graph.Errorf(graph.ErrShape, "%v of shape %v; examples are float32 or float64 (examples, features…)", a.DType, tensor.Shape(a.Shape))
+	if !a.DType.IsFloat() || len(a.Shape) < 1 {
+		return a, 0, graph.Errorf(graph.ErrShape, "%v of shape %v; what is scaled is float32 or float64, (examples, features…) or, as targets are, (examples)", a.DType, tensor.Shape(a.Shape))
 	}
 	return a, a.Len() / max(a.Shape[0], 1), nil
 }

@@ -110,14 +110,14 @@ func TestScalingOneRowAndMore(t *testing.T) {
 		}{
 			"a NaN":       {tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float64{1, 2, math.NaN(), 3})), "feature 0 of example 1 is NaN"},
 			"an infinity": {tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float64{1, 2, 3, math.Inf(1)})), "feature 1 of example 1 is +Inf"},
-			"a vector":    {tensor.New(tensor.WithShape(2), tensor.WithBacking([]float64{1, 2})), "examples are float32 or float64"},
+			"labels":      {tensor.New(tensor.WithShape(2), tensor.WithBacking([]int64{1, 2})), "what is scaled is float32 or float64"},
 			"nil":         {nil, "nil"},
 		} {
 			if _, err := fit(c.x); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %s: %v; want %q", name, what, err, c.want)
 			}
 		}
-		a, b := numbered(3), &data.Set{X: tensor.New(tensor.WithShape(3), tensor.WithBacking(make([]float64, 3)))}
+		a, b := numbered(3), &data.Set{X: tensor.New(tensor.WithShape(3), tensor.WithBacking(make([]int64, 3)))}
 		before := a.X
 		if err := one.ApplyTo(a, b); err == nil || a.X != before {
 			t.Errorf("%s: a set that does not fit: %v, and the other was changed: %v", name, err, a.X != before)
@@ -129,6 +129,42 @@ func TestScalingOneRowAndMore(t *testing.T) {
 	for _, s := range []scaling{new(data.MinMax), new(data.Standard), &data.Standard{Mean: []float64{1}}} {
 		if _, err := s.Apply(numbered(3).X); err == nil {
 			t.Errorf("%+v was fitted to nothing: no error", s)
+		}
+	}
+}
+
+// The targets of a regression are scaled by what the training split has, and predictions, a column of them, brought back to their units.
+func TestTargets(t *testing.T) {
+	set := func(y ...float64) *data.Set {
+		return &data.Set{X: tensor.New(tensor.WithShape(len(y), 1), tensor.WithBacking(make([]float64, len(y)))), Y: tensor.New(tensor.WithShape(len(y)), tensor.WithBacking(y))}
+	}
+	training, others := set(100, 300), set(200, 500)
+	standard, err := data.FitStandard(training.Y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	minmax, err := data.FitMinMax(training.Y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		apply  func(...*data.Set) error
+		invert func(*tensor.Dense) (*tensor.Dense, error)
+		want   []float64
+	}{
+		"standard": {standard.ApplyToTargets, standard.Invert, []float64{0, 3}},
+		"min-max":  {minmax.ApplyToTargets, minmax.Invert, []float64{0.5, 2}},
+	} {
+		s := &data.Set{X: others.X, Y: others.Y}
+		if err := c.apply(s); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.Y.Float64s(), c.want) || s.X != others.X {
+			t.Errorf("%s: targets become %v, want %v", name, s.Y, c.want)
+		}
+		predictions := tensor.New(tensor.WithShape(2, 1), tensor.WithBacking(slices.Clone(s.Y.Float64s())))
+		if back, err := c.invert(predictions); err != nil || !slices.Equal(back.Float64s(), []float64{200, 500}) {
+			t.Errorf("%s: predictions come back as %v, %v", name, back, err)
 		}
 	}
 }
