@@ -171,16 +171,13 @@ func images(seed uint64) (train, test *data.Set, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	scale, err := data.FitMinMaxJoint(d.X)
-	if err != nil {
-		return nil, nil, err
-	}
-	if d.X, err = scale.Apply(d.X); err != nil {
-		return nil, nil, err
-	}
 	parts, err := d.Split(seed, 0.8, 0.2)
 	if err != nil {
 		return nil, nil, err
 	}
-	return parts[0], parts[1], nil
+	scale, err := data.FitMinMaxJoint(parts[0].X) // of the training split only
+	if err != nil {
+		return nil, nil, err
+	}
+	return parts[0], parts[1], scale.ApplyTo(parts...)
 }

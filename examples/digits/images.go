@@ -19,10 +19,8 @@ func load(o options) (*sets, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range parts {
-		if p.X, err = scale.Apply(p.X); err != nil {
-			return nil, err
-		}
+	if err := scale.ApplyTo(parts...); err != nil {
+		return nil, err
 	}
 	return &sets{train: parts[0], validation: parts[1], test: parts[2]}, nil
 }

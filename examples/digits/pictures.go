@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 
+	"github.com/tapir-ml/tapir/examples/internal/figure"
 	graphdraw "github.com/tapir-ml/tapir/graph/draw"
 	"github.com/tapir-ml/tapir/nn/data"
 	"github.com/tapir-ml/tapir/nn/train"
@@ -131,7 +129,7 @@ func misreadPicture(path string, test *data.Set, read []int64, wrong []int) (sho
 		write(fmt.Sprintf("read as %d", read[example]), orange, left+side/2, top+side+24)
 		write(fmt.Sprintf("is %d", test.Y.Int64s()[example]), blue, left+side/2, top+side+48)
 	}
-	return shown, writePNG(path, page)
+	return shown, figure.WritePNG(path, page)
 }
 
 // pixelsOf returns a function that gives a pixel of an example, from 0 (paper) to 1 (ink).
@@ -141,12 +139,4 @@ func pixelsOf(s *data.Set) func(example, at int) float64 {
 	}
 	values := s.X.Float64s()
 	return func(example, at int) float64 { return values[64*example+at] }
-}
-
-func writePNG(path string, picture image.Image) error {
-	var b bytes.Buffer
-	if err := png.Encode(&b, picture); err != nil {
-		return err
-	}
-	return os.WriteFile(path, b.Bytes(), 0o644)
 }

@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"math"
 	"os"
 
 	curves "github.com/tapir-ml/tapir/nn/train/plot"
@@ -111,21 +110,8 @@ func (p *Plot) Dots(name string, ink color.Color, radius float64, x, y []float64
 
 // WholeTicks marks about six whole numbers on the axis of x: there is no epoch 1.5.
 func (p *Plot) WholeTicks() *Plot {
-	p.X.Tick.Marker = wholeTicks{}
+	p.X.Tick.Marker = curves.WholeTicks{}
 	return p
-}
-
-type wholeTicks struct{}
-
-func (wholeTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	step := 1.0
-	for i := 0; (high-low)/step > 7; i++ {
-		step *= []float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, 50, …
-	}
-	for v := math.Ceil(low/step) * step; v <= high; v += step {
-		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprint(int(v))})
-	}
-	return ticks
 }
 
 // Write writes rows of plots, as many in each row, as one PNG picture. Sizes are in inches, of 144 pixels.

@@ -154,7 +154,7 @@ func chart(c *train.Chart) (*plot.Plot, error) {
 	p.Y.Max += (p.Y.Max - p.Y.Min) / 20 // with no label at the very top the plots stay level
 	p.X.Tick.Marker, p.Y.Tick.Marker = RoundTicks{}, RoundTicks{}
 	if whole(c.Lines) {
-		p.X.Tick.Marker = wholeTicks{}
+		p.X.Tick.Marker = WholeTicks{}
 	}
 	return p, nil
 }
@@ -199,11 +199,11 @@ func whole(lines []train.Line) bool {
 	return true
 }
 
-// wholeTicks marks about six whole numbers: there is no epoch 1.5.
-type wholeTicks struct{}
+// WholeTicks marks an axis at about six whole numbers: there is no epoch 1.5. Like RoundTicks it is a plot.Ticker.
+type WholeTicks struct{}
 
 // Ticks returns 1, 2, 5, 10, 20, 50, … apart.
-func (wholeTicks) Ticks(low, high float64) (ticks []plot.Tick) {
+func (WholeTicks) Ticks(low, high float64) (ticks []plot.Tick) {
 	step := 1.0
 	for i := 0; (high-low)/step > 7; i++ {
 		step *= []float64{2, 2.5, 2}[i%3]
